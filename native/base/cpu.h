@@ -1,0 +1,33 @@
+// Which instruction sets this process may use. Names are exactly those of STRIATE_ISA, kernel names and explain().
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace striate {
+
+// From weakest to strongest on each architecture; avx2 implies FMA. avx512 will join behind avx2.
+enum class Isa : uint8_t { sse2, avx2, neon };
+
+const char* isaName(Isa isa);
+
+// Every set of this build that CPU *and* operating system support, weakest first; never empty.
+const std::vector<Isa>& supportedIsas();
+bool isaSupported(Isa isa);
+
+// The strongest supported set, whatever the environment says.
+Isa strongestIsa();
+
+// Reads a name. Returns false, and a message that lists the valid names in *error, for an unknown name or for a set
+// that this machine lacks; *isa is then unchanged.
+bool parseIsa(std::string_view name, Isa* isa, std::string* error);
+
+// What the environment variable STRIATE_ISA asks for, or the strongest set if it is unset or empty. Fails as parseIsa
+// does. Reads the environment at each call: the caller keeps the answer.
+bool selectIsa(Isa* isa, std::string* error);
+
+// As selectIsa, for callers that cannot report an error (tests, benches): the strongest set if STRIATE_ISA is bad.
+Isa bestIsa();
+
+}  // namespace striate

@@ -1,0 +1,238 @@
+#include "base/pool.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+
+namespace striate {
+namespace {
+
+// Restores the size of the pool: other tests share it.
+struct WithThreads {
+  explicit WithThreads(int threads) { REQUIRE(ThreadPool::instance().setThreads(threads).ok()); }
+  ~WithThreads() { (void)ThreadPool::instance().setThreads(before).ok(); }
+  int before = ThreadPool::instance().threads();
+};
+
+struct CountingJob : ThreadPool::Job {
+  explicit CountingJob(int n) : number(n) {}
+  void execute() override {
+    std::lock_guard lock(mutex);
+    order.push_back(number);
+    done.notify_all();
+  }
+  static void waitFor(size_t count) {
+    std::unique_lock lock(mutex);
+    done.wait(lock, [&] { return order.size() >= count; });
+  }
+  int number;
+  static inline std::mutex mutex;
+  static inline std::condition_variable done;
+  static inline std::vector<int> order;
+};
+
+TEST_CASE("pool: every task runs exactly once, for any number of tasks and threads") {
+  for (const int threads : {1, 2, 3, 8}) {
+    const WithThreads with(threads);
+    for (const int64_t tasks : {0, 1, 2, 3, 17, 1000}) {
+      std::vector<std::atomic<int>> runs(static_cast<size_t>(tasks));
+      ThreadPool::instance().parallelFor(tasks, [&](int64_t task) { ++runs[static_cast<size_t>(task)]; });
+      for (const auto& count : runs) {
+        CHECK(count == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("pool: two threads demonstrably take work, and the counters say so") {
+  const WithThreads with(2);
+  ThreadPool& pool = ThreadPool::instance();
+  pool.resetTaskCounters();
+  std::atomic<int> inside{0};
+  // Each task waits for the other, so one thread alone could not finish.
+  pool.parallelFor(2, [&](int64_t) {
+    ++inside;
+    while (inside < 2) {
+      std::this_thread::yield();
+    }
+  });
+  const auto counters = pool.taskCounters();
+  CHECK(counters[0] == 1);
+  uint64_t workers = 0;
+  for (size_t i = 1; i < counters.size(); ++i) {
+    workers += counters[i];
+  }
+  CHECK(workers == 1);
+}
+
+TEST_CASE("pool: slots differ between the threads of a region and stay below maxSlots") {
+  const WithThreads with(4);
+  std::mutex mutex;
+  std::set<int> slots;
+  std::atomic<int> inside{0};
+  ThreadPool::instance().parallelFor(4, [&](int64_t) {
+    {
+      std::lock_guard lock(mutex);
+      CHECK(ThreadPool::slot() < ThreadPool::maxSlots());
+      CHECK(slots.insert(ThreadPool::slot()).second);
+    }
+    ++inside;
+    while (inside < 4) {
+      std::this_thread::yield();
+    }
+  });
+  CHECK(slots == std::set<int>{0, 1, 2, 3});
+  CHECK(ThreadPool::slot() == 0);
+}
+
+TEST_CASE("pool: no more threads take part in a region than threads() says") {
+  const WithThreads with(2);
+  std::atomic<int> inside{0};
+  std::atomic<int> most{0};
+  ThreadPool::instance().parallelFor(64, [&](int64_t) {
+    const int now = ++inside;
+    int seen = most;
+    while (seen < now && !most.compare_exchange_weak(seen, now)) {
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    --inside;
+  });
+  CHECK(most <= 2);
+}
+
+TEST_CASE("pool: nested regions") {
+  const WithThreads with(3);
+  std::atomic<int> sum{0};
+  ThreadPool::instance().parallelFor(5, [&](int64_t) {
+    ThreadPool::instance().parallelFor(7, [&](int64_t task) { sum += static_cast<int>(task); });
+  });
+  CHECK(sum == 5 * 21);
+}
+
+TEST_CASE("pool: regions opened by several threads at once, while its size changes") {
+  const WithThreads with(3);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (int c = 0; c < 4; ++c) {
+    callers.emplace_back([&] {
+      while (!stop) {
+        std::atomic<int> sum{0};
+        ThreadPool::instance().parallelFor(20, [&](int64_t task) { sum += static_cast<int>(task); });
+        wrong += sum != 190;
+      }
+    });
+  }
+  for (int round = 0; round < 50; ++round) {
+    CHECK(ThreadPool::instance().setThreads(1 + round % 8).ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  stop = true;
+  for (auto& caller : callers) {
+    caller.join();
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("pool: jobs start in the order they were queued, and all of them run") {
+  const WithThreads with(1);
+  CountingJob::order.clear();
+  std::vector<CountingJob> jobs;
+  for (int i = 0; i < 100; ++i) {
+    jobs.emplace_back(i);
+  }
+  for (auto& job : jobs) {
+    CHECK(ThreadPool::instance().submit(&job).ok());
+  }
+  CountingJob::waitFor(100);
+  for (int i = 0; i < 100; ++i) {
+    CHECK(CountingJob::order[static_cast<size_t>(i)] == i);
+  }
+}
+
+TEST_CASE("pool: small jobs run side by side") {
+  const WithThreads with(2);
+  struct Meeting : ThreadPool::Job {
+    explicit Meeting(std::atomic<int>& i) : inside(i) {}
+    void execute() override {
+      ++inside;
+      while (inside < 2) {
+        std::this_thread::yield();
+      }
+      ++inside;
+    }
+    std::atomic<int>& inside;
+  };
+  std::atomic<int> inside{0};
+  Meeting a(inside);
+  Meeting b(inside);
+  CHECK(ThreadPool::instance().submit(&a).ok());
+  CHECK(ThreadPool::instance().submit(&b).ok());
+  while (inside < 4) {
+    std::this_thread::yield();
+  }
+}
+
+TEST_CASE("pool: a job opens regions of its own, with help") {
+  const WithThreads with(2);
+  struct Job : ThreadPool::Job {
+    void execute() override {
+      std::atomic<int> inside{0};
+      ThreadPool::instance().parallelFor(2, [&](int64_t) {
+        ++inside;
+        while (inside < 2) {
+          std::this_thread::yield();
+        }
+      });
+      done = true;
+    }
+    std::atomic<bool> done{false};
+  };
+  Job job;
+  CHECK(ThreadPool::instance().submit(&job).ok());
+  while (!job.done) {
+    std::this_thread::yield();
+  }
+}
+
+TEST_CASE("pool: denormals are flushed in tasks on every thread, and the caller's mode is restored") {
+  const WithThreads with(2);
+  volatile float tiny = std::numeric_limits<float>::min();
+  const auto half = [&] { return tiny * 0.5f; };
+  CHECK(half() > 0);
+  for (const int64_t tasks : {1, 2}) {
+    std::atomic<int> inside{0};
+    std::atomic<int> kept{0};
+    ThreadPool::instance().parallelFor(tasks, [&](int64_t) {
+      ++inside;
+      while (inside < tasks) {
+        std::this_thread::yield();
+      }
+      kept += half() != 0;
+    });
+    CHECK(kept == 0);
+    CHECK(half() > 0);
+  }
+}
+
+TEST_CASE("pool: setThreads refuses what it cannot do") {
+  const Status status = ThreadPool::instance().setThreads(0);
+  CHECK(status.code() == StatusCode::argument);
+  CHECK(status.message() ==
+        message::join("setThreads: the number of threads must be 1 to ", ThreadPool::maxSlots(), ", got 0"));
+  CHECK_FALSE(ThreadPool::instance().setThreads(ThreadPool::maxSlots() + 1).ok());
+  CHECK(availableParallelism() >= 1);
+}
+
+}  // namespace
+}  // namespace striate

@@ -55,3 +55,17 @@ export class OptionError extends StriateError {
     this.option = option;
   }
 }
+
+/** A graph that cannot be built, differentiated or lowered. */
+export class GraphError extends StriateError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_STRIATE_GRAPH", message, options);
+  }
+}
+
+/** A gradient was asked of an op that has none; the message says why. */
+export class GradientError extends StriateError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_STRIATE_GRADIENT", message, options);
+  }
+}

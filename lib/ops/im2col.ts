@@ -1,0 +1,83 @@
+/** The classic pair: images to a matrix of patches, and its adjoint. */
+import { GraphError } from "../errors.js";
+import type { Attributes, OpDefinition, Value } from "../graph/value.js";
+import type { Padding, Pair, Rounding } from "../shape/types.js";
+import { showShape } from "../shape/values.js";
+import { resolveWindow, type Window } from "../shape/window.js";
+import { convolutionWindow, makeOne, requireImage } from "./define.js";
+
+export interface Im2colOptions {
+  /** Window size: a number, or [height, width]. */
+  readonly kernel: Pair;
+  readonly stride?: Pair | undefined;
+  readonly padding?: Padding | undefined;
+  readonly dilation?: Pair | undefined;
+  readonly rounding?: Rounding | undefined;
+}
+
+function attributesOf(window: Window): Attributes {
+  return { kernelH: window.kernelH, kernelW: window.kernelW, ...convolutionWindow(window) };
+}
+
+// Each is the other's transpose, so each is the other's gradient.
+const im2colDefinition: OpDefinition = {
+  name: "im2col",
+  gradient: ({ operands: [x], attributes }, [dy]) => [
+    makeOne(col2imDefinition, [dy], attributes, x!.shape, x!.batched),
+  ],
+};
+const col2imDefinition: OpDefinition = {
+  name: "col2im",
+  gradient: ({ operands: [columns], attributes }, [dx]) => [
+    makeOne(im2colDefinition, [dx], attributes, columns!.shape, columns!.batched),
+  ],
+};
+
+export const im2colDefinitions = [im2colDefinition, col2imDefinition];
+
+/**
+ * The patches under each position of a window, as the rows of a matrix.
+ * @param x [rows, height, width, channels]
+ * @returns [rows, outHeight, outWidth, kernelHeight * kernelWidth * channels], taps in row-major order, channel fastest
+ * @throws ShapeError where the window does not fit
+ */
+export function im2col(x: Value, options: Im2colOptions): Value {
+  const [rows, height, width, channels] = requireImage("im2col", x);
+  const window = resolveWindow("im2col", [height, width], options);
+  const columns = window.kernelH * window.kernelW * channels;
+  return makeOne(
+    im2colDefinition,
+    [x],
+    attributesOf(window),
+    [rows, window.outH, window.outW, columns],
+    x.batched,
+  );
+}
+
+/**
+ * The adjoint of im2col: adds every patch entry to the pixel it came from.
+ * @param columns [rows, outHeight, outWidth, kernelHeight * kernelWidth * channels]
+ * @param size [height, width] of the image
+ * @returns [rows, height, width, channels]
+ */
+export function col2im(
+  columns: Value,
+  size: readonly [height: number, width: number],
+  options: Im2colOptions,
+): Value {
+  const [rows, outH, outW, depth] = requireImage("col2im", columns);
+  const window = resolveWindow("col2im", size, options);
+  const taps = window.kernelH * window.kernelW;
+  if (window.outH !== outH || window.outW !== outW || depth % taps !== 0) {
+    throw new GraphError(
+      `col2im: columns must be [rows, ${window.outH}, ${window.outW}, a multiple of ${taps}] for an image of ${showShape(size)}, got ${showShape(columns.shape)}`,
+    );
+  }
+  return makeOne(
+    col2imDefinition,
+    [columns],
+    attributesOf(window),
+    [rows, size[0], size[1], depth / taps],
+    columns.batched,
+  );
+}

@@ -86,6 +86,9 @@ struct OpEntry {
   std::unique_ptr<OpPlan> (*plan)(const OpRequest&);
   bool commit = false;   // may write state (in place): sgd, batchNorm.updateStatistics, copy
   bool prepare = false;  // may stand in the prepare list
+  // A result may be the very buffer of an operand (same storage, offset, stride, shape): element i is read before it is
+  // written. Implied by `commit`. Any other overlap of a result with an operand is refused by the loader.
+  bool inPlace = false;
 };
 
 // native/kernels/registry.cc: every op, in the order of opSchema.ts.

@@ -4,6 +4,7 @@
 {
   "target_defaults": {
     "include_dirs": [ "native" ],
+    "configurations": { "Release": { "defines": [ "NDEBUG" ] } },
     "cflags": [
       "-O3", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra"
     ],

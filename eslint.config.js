@@ -14,31 +14,37 @@ export default defineConfig(
       "@typescript-eslint/no-non-null-assertion": "off",
       // Error messages are full of numbers and options.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
-      // Kernels written as rows of a table, no-op callbacks, and shape types that are used once on purpose.
+      // A shape parameter used once still captures the literal type of its argument.
       "@typescript-eslint/no-unnecessary-type-parameters": "off",
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       "@typescript-eslint/consistent-type-imports": "error",
       // `{}` is the empty set of options or of accumulated types.
       "@typescript-eslint/no-empty-object-type": "off",
-      "@typescript-eslint/no-unnecessary-condition": ["error", { allowConstantLoopConditions: "only-allowed-literals" }],
-      // `using` declarations are their own use; numeric literals of goldens keep their digits.
+      "@typescript-eslint/no-unnecessary-condition": [
+        "error",
+        { allowConstantLoopConditions: "only-allowed-literals" },
+      ],
+      // Constants and golden values are written with the digits of their source.
       "no-loss-of-precision": "off",
       eqeqeq: "error",
     },
   },
   {
-    files: ["test/**/*.ts"],
-    rules: {
-      // node:test style floating describe/it do not occur, but expectations on void promises do.
-      "@typescript-eslint/no-empty-function": "off",
-    },
+    files: ["test/**/*.ts", "bench/**/*.ts"],
+    rules: { "@typescript-eslint/no-empty-function": "off" },
   },
   {
     files: ["**/*.cjs"],
     languageOptions: {
       sourceType: "commonjs",
-      globals: { require: "readonly", module: "writable", process: "readonly", console: "readonly", __dirname: "readonly" },
+      globals: {
+        require: "readonly",
+        module: "writable",
+        process: "readonly",
+        console: "readonly",
+        __dirname: "readonly",
+      },
     },
   },
 );

@@ -76,8 +76,8 @@ if (!['auto', 'require', 'off'].includes(mode)) {
 if (mode === 'off' && !build) finish('native build skipped (STRIATE_NATIVE=off)');
 if (!fromSource && loadError() === undefined) finish('using the prebuilt native addon');
 if (!compile()) {
-  // A half-built or stale addon would be found at run time.
-  fs.rmSync(path.join(root, 'build', 'Release', 'striate.node'), { force: true });
+  // A stale addon would be found at run time. The developer's build keeps it: the compiler's errors are in view there.
+  if (!build) fs.rmSync(path.join(root, 'build', 'Release', 'striate.node'), { force: true });
   giveUp('the native addon could not be built (a C++20 compiler, make and Python are needed)');
 }
 const error = loadError();

@@ -21,8 +21,7 @@ export function backpropagate(
   // A node matters where something it computes depends on a wanted Value.
   const matters = new Set<GraphNode>();
   for (const node of nodes) {
-    if (node.operands.some((o) => o !== undefined && (wanted.has(o) || matters.has(o.node))))
-      matters.add(node);
+    if (node.operands.some((o) => o !== undefined && (wanted.has(o) || matters.has(o.node)))) matters.add(node);
   }
   const gradients = new Map<Value, Value>([[root, seed]]);
   for (const node of [...nodes].reverse()) {

@@ -4,14 +4,7 @@ import { alignUp, planArena } from "./arena.js";
 import { opSchemas, type OpName } from "./opSchema.js";
 import { fuse } from "./passes/fuse.js";
 import { Ir, type GraphRoots, type IrNode, type IrValue } from "./passes/ir.js";
-import {
-  Allocation,
-  channelsOf,
-  claimPlaces,
-  densePlacement,
-  isStructural,
-  type Placement,
-} from "./placement.js";
+import { Allocation, channelsOf, claimPlaces, densePlacement, isStructural, type Placement } from "./placement.js";
 import { PROGRAM_VERSION, type Buffer, type Program, type Step, type Storage } from "./program.js";
 import { sizeOf } from "../shape/values.js";
 
@@ -84,11 +77,7 @@ class Lowering {
     this.places = claimPlaces(ir, this.outputs, preset);
   }
 
-  private addFixed(
-    kind: "input" | "output" | "state" | "prepared",
-    value: IrValue,
-    name: string,
-  ): Allocation {
+  private addFixed(kind: "input" | "output" | "state" | "prepared", value: IrValue, name: string): Allocation {
     const allocation = new Allocation(kind, value.dtype, sizeOf(value.shape), name);
     this.fixed.push(allocation);
     return allocation;
@@ -152,10 +141,7 @@ class Lowering {
     } else if (place.pixelStride === channelsOf(source) || sizeOf(source.shape) === channelsOf(source)) {
       this.places.set(result, { ...place, pixelStride: channelsOf(result) });
     } else {
-      const packed = densePlacement(
-        new Allocation("arena", source.dtype, sizeOf(source.shape), node.label),
-        source,
-      );
+      const packed = densePlacement(new Allocation("arena", source.dtype, sizeOf(source.shape), node.label), source);
       this.emitCopy(this.steps, source, packed);
       this.places.set(result, { ...packed, pixelStride: channelsOf(result) });
     }
@@ -186,9 +172,7 @@ class Lowering {
         throw new GraphError(`${node.op}: updates State tensors only, got the result of ${operand.node.op}`);
       const updated = this.ir.updates.find((update) => update.value === result);
       if (updated?.tensor !== operand.node.name) {
-        throw new GraphError(
-          `${node.op}: its result must update ${operand.node.name}, which it replaces in place`,
-        );
+        throw new GraphError(`${node.op}: its result must update ${operand.node.name}, which it replaces in place`);
       }
       this.places.set(result, this.places.get(operand)!);
     });
@@ -306,8 +290,7 @@ class Lowering {
       const key = `${storage} ${offset} ${place.pixelStride} ${batched} ${shape.join("x")}`;
       let number = numbers.get(key);
       if (number === undefined) {
-        number =
-          buffers.push({ storage, offset, pixelStride: place.pixelStride, shape: [...shape], batched }) - 1;
+        number = buffers.push({ storage, offset, pixelStride: place.pixelStride, shape: [...shape], batched }) - 1;
         numbers.set(key, number);
       }
       return number;

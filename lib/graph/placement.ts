@@ -64,9 +64,7 @@ export function claimPlaces(
 ): Map<IrValue, Placement> {
   const places = new Map<IrValue, Placement>();
   const claimable = (value: IrValue): boolean =>
-    !places.has(value) &&
-    !preset.has(value.node) &&
-    (value.node.op === "concat" || !isStructural(value.node));
+    !places.has(value) && !preset.has(value.node) && (value.node.op === "concat" || !isStructural(value.node));
 
   ir.outputs.forEach(({ value }, i) => {
     let source = value;

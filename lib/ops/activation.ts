@@ -33,8 +33,7 @@ export function relu(x: Value): Value {
  */
 export function leakyRelu(x: Value, options: { readonly slope?: number } = {}): Value {
   const { slope = DEFAULT_LEAKY_SLOPE } = options;
-  if (!(slope >= 0) || slope === Infinity)
-    throw new GraphError(`leakyRelu: slope must be 0 or more, got ${slope}`);
+  if (!(slope >= 0) || slope === Infinity) throw new GraphError(`leakyRelu: slope must be 0 or more, got ${slope}`);
   return activation(x, "leakyRelu", slope);
 }
 

@@ -44,11 +44,7 @@ export function add(a: Value, b: Value): Value {
 }
 
 /** A tensor with the same value everywhere. */
-export function fill(
-  shape: readonly number[],
-  value: number,
-  options: { readonly batched?: boolean } = {},
-): Value {
+export function fill(shape: readonly number[], value: number, options: { readonly batched?: boolean } = {}): Value {
   return makeOne(fillDefinition, [], { value }, shape, options.batched ?? false);
 }
 
@@ -57,10 +53,7 @@ export function fill(
  * @param options.scale default 1
  * @param options.offset default 0
  */
-export function rescale(
-  x: Value,
-  options: { readonly scale?: number; readonly offset?: number } = {},
-): Value {
+export function rescale(x: Value, options: { readonly scale?: number; readonly offset?: number } = {}): Value {
   const { scale = 1, offset = 0 } = options;
   if (x.dtype === "i32") throw new GraphError("rescale: x must be f32 or u8, got i32");
   if (!Number.isFinite(scale) || !Number.isFinite(offset)) {

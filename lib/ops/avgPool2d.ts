@@ -38,12 +38,7 @@ export function avgPool2d(x: Value, options: AvgPool2dOpOptions): Value {
   const [rows, height, width, channels] = requireImage("avgPool2d", x);
   const { size, stride = size, padding, rounding, countIncludePad = true } = options;
   const names = { kernel: "size", stride: options.stride === undefined ? "size" : "stride" } as const;
-  const window = resolveWindow(
-    "avgPool2d",
-    [height, width],
-    { kernel: size, stride, padding, rounding },
-    names,
-  );
+  const window = resolveWindow("avgPool2d", [height, width], { kernel: size, stride, padding, rounding }, names);
   const attributes = { ...poolWindow(window), countIncludePad: countIncludePad ? 1 : 0 };
   return makeOne(definition, [x], attributes, [rows, window.outH, window.outW, channels], x.batched);
 }

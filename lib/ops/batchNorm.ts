@@ -19,11 +19,7 @@ const trainBackwardDefinition: OpDefinition = {
 };
 
 /** dx like x, dgamma and dbeta like gamma. */
-function emitBackward(
-  definition: OpDefinition,
-  node: GraphNode,
-  operands: readonly Value[],
-): readonly Value[] {
+function emitBackward(definition: OpDefinition, node: GraphNode, operands: readonly Value[]): readonly Value[] {
   const [x, gamma] = operands as [Value, Value];
   const perChannel = { shape: gamma.shape, batched: false };
   const results = [{ shape: x.shape, batched: x.batched }, perChannel, perChannel];
@@ -43,9 +39,7 @@ const trainDefinition: OpDefinition = {
   name: "batchNorm.train",
   gradient: (node, [dy, dMean, dVariance]) => {
     if (dMean !== undefined || dVariance !== undefined) {
-      throw new GraphError(
-        "batchNorm: the batch statistics have no gradient; they only update the running ones",
-      );
+      throw new GraphError("batchNorm: the batch statistics have no gradient; they only update the running ones");
     }
     const [x, gamma] = node.operands as Value[];
     const [, mean, variance] = node.results;

@@ -6,15 +6,7 @@ import type { Padding, Pair, Rounding } from "../shape/types.js";
 import { showShape, sizeOf } from "../shape/values.js";
 import { resolveWindow } from "../shape/window.js";
 import { channelSum } from "./arithmetic.js";
-import {
-  convolutionWindow,
-  epilogue,
-  makeOne,
-  requireF32,
-  requireImage,
-  requireShape,
-  secondOrder,
-} from "./define.js";
+import { convolutionWindow, epilogue, makeOne, requireF32, requireImage, requireShape, secondOrder } from "./define.js";
 
 export interface Conv2dOpOptions {
   /** One number per output channel, shape [out]. */
@@ -121,11 +113,5 @@ export function conv2d(x: Value, filter: Value, options: Conv2dOpOptions = {}): 
     algorithm: algorithmCodes[options.algorithm ?? "auto"],
     exact: options.precision === "exact" ? 1 : 0,
   };
-  return makeOne(
-    definition,
-    [x, filter, options.bias],
-    attributes,
-    [rows, window.outH, window.outW, out],
-    x.batched,
-  );
+  return makeOne(definition, [x, filter, options.bias], attributes, [rows, window.outH, window.outW, out], x.batched);
 }

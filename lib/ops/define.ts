@@ -31,9 +31,7 @@ export function requireF32(op: string, operand: string, value: Value): void {
 export function requireShape(op: string, operand: string, value: Value, expected: readonly number[]): void {
   requireF32(op, operand, value);
   if (value.shape.length !== expected.length || value.shape.some((size, i) => size !== expected[i])) {
-    throw new GraphError(
-      `${op}: ${operand} must have the shape ${showShape(expected)}, got ${showShape(value.shape)}`,
-    );
+    throw new GraphError(`${op}: ${operand} must have the shape ${showShape(expected)}, got ${showShape(value.shape)}`);
   }
 }
 

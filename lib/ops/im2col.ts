@@ -45,13 +45,7 @@ export function im2col(x: Value, options: Im2colOptions): Value {
   const [rows, height, width, channels] = requireImage("im2col", x);
   const window = resolveWindow("im2col", [height, width], options);
   const columns = window.kernelH * window.kernelW * channels;
-  return makeOne(
-    im2colDefinition,
-    [x],
-    attributesOf(window),
-    [rows, window.outH, window.outW, columns],
-    x.batched,
-  );
+  return makeOne(im2colDefinition, [x], attributesOf(window), [rows, window.outH, window.outW, columns], x.batched);
 }
 
 /**
@@ -60,11 +54,7 @@ export function im2col(x: Value, options: Im2colOptions): Value {
  * @param size [height, width] of the image
  * @returns [rows, height, width, channels]
  */
-export function col2im(
-  columns: Value,
-  size: readonly [height: number, width: number],
-  options: Im2colOptions,
-): Value {
+export function col2im(columns: Value, size: readonly [height: number, width: number], options: Im2colOptions): Value {
   const [rows, outH, outW, depth] = requireImage("col2im", columns);
   const window = resolveWindow("col2im", size, options);
   const taps = window.kernelH * window.kernelW;

@@ -15,13 +15,7 @@ const crossEntropyDefinition: OpDefinition = {
       throw new GraphError("softmaxCrossEntropy: its probabilities have no gradient; use softmax()");
     }
     return [
-      makeOne(
-        crossEntropyBackwardDefinition,
-        [probabilities, labels, dloss],
-        {},
-        logits!.shape,
-        logits!.batched,
-      ),
+      makeOne(crossEntropyBackwardDefinition, [probabilities, labels, dloss], {}, logits!.shape, logits!.batched),
       undefined,
     ];
   },
@@ -36,13 +30,7 @@ const squaredErrorDefinition: OpDefinition = {
   name: "meanSquaredError",
   // The loss is symmetric, so the target's gradient is the same op with the operands exchanged.
   gradient: ({ operands: [prediction, target] }, [dloss]) => [
-    makeOne(
-      squaredErrorBackwardDefinition,
-      [prediction, target, dloss],
-      {},
-      prediction!.shape,
-      prediction!.batched,
-    ),
+    makeOne(squaredErrorBackwardDefinition, [prediction, target, dloss], {}, prediction!.shape, prediction!.batched),
     makeOne(squaredErrorBackwardDefinition, [target, prediction, dloss], {}, target!.shape, target!.batched),
   ],
   flops: ([prediction]) => 3 * sizeOf(prediction!),
@@ -64,8 +52,7 @@ export const lossDefinitions = [
 export function softmaxCrossEntropy(logits: Value, labels: Value): { loss: Value; probabilities: Value } {
   requireF32("softmaxCrossEntropy", "logits", logits);
   const expected = logits.shape.slice(0, -1);
-  if (labels.dtype !== "i32")
-    throw new GraphError(`softmaxCrossEntropy: labels must be i32, got ${labels.dtype}`);
+  if (labels.dtype !== "i32") throw new GraphError(`softmaxCrossEntropy: labels must be i32, got ${labels.dtype}`);
   if (showShape(labels.shape) !== showShape(expected) || labels.batched !== logits.batched) {
     throw new GraphError(
       `softmaxCrossEntropy: labels must have the shape ${showShape(expected)} (logits ${showShape(logits.shape)}), got ${showShape(labels.shape)}`,

@@ -54,10 +54,8 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const [m, k] = transposeA ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
   const [inner, n] = transposeB ? [b.shape[1]!, b.shape[0]!] : [b.shape[0]!, b.shape[1]!];
   const where = `${showShape(a.shape)}${transposeA ? " transposed" : ""} and ${showShape(b.shape)}${transposeB ? " transposed" : ""}`;
-  if (k !== inner)
-    throw new GraphError(`matmul: inner sizes must be equal, got ${k} and ${inner} (${where})`);
-  if (b.batched && transposeB)
-    throw new GraphError(`matmul: the batch cannot become columns of the result (${where})`);
+  if (k !== inner) throw new GraphError(`matmul: inner sizes must be equal, got ${k} and ${inner} (${where})`);
+  if (b.batched && transposeB) throw new GraphError(`matmul: the batch cannot become columns of the result (${where})`);
   if ((a.batched && transposeA) !== b.batched) {
     throw new GraphError(`matmul: a sum over the batch needs both operands batched along it (${where})`);
   }

@@ -24,12 +24,7 @@ export function maxPool2d(x: Value, options: Pool2dOpOptions): Value {
   const [rows, height, width, channels] = requireImage("maxPool2d", x);
   const { size, stride = size, padding, rounding } = options;
   const names = { kernel: "size", stride: options.stride === undefined ? "size" : "stride" } as const;
-  const window = resolveWindow(
-    "maxPool2d",
-    [height, width],
-    { kernel: size, stride, padding, rounding },
-    names,
-  );
+  const window = resolveWindow("maxPool2d", [height, width], { kernel: size, stride, padding, rounding }, names);
   return makeOne(definition, [x], poolWindow(window), [rows, window.outH, window.outW, channels], x.batched);
 }
 

@@ -41,9 +41,7 @@ export function sgdUpdate(
   }
   if (nesterov && momentum === 0) throw new GraphError("sgd: nesterov needs a momentum above 0, got 0");
   if (momentum > 0 !== (velocity !== undefined)) {
-    throw new GraphError(
-      `sgd: velocity must be given exactly where momentum is above 0, got momentum ${momentum}`,
-    );
+    throw new GraphError(`sgd: velocity must be given exactly where momentum is above 0, got momentum ${momentum}`);
   }
   requireShape("sgd", "gradient", gradient, parameter.shape);
   if (velocity !== undefined) requireShape("sgd", "velocity", velocity, parameter.shape);

@@ -31,8 +31,7 @@ const channelSliceDefinition: OpDefinition = {
   gradient: ({ operands: [x], results: [y], attributes }, [dy]) => {
     const start = attributes["start"]!;
     const after = x!.shape.at(-1)! - start - y!.shape.at(-1)!;
-    const zeros = (channels: number): Value =>
-      fill([...x!.shape.slice(0, -1), channels], 0, { batched: x!.batched });
+    const zeros = (channels: number): Value => fill([...x!.shape.slice(0, -1), channels], 0, { batched: x!.batched });
     return [concat([...(start > 0 ? [zeros(start)] : []), dy!, ...(after > 0 ? [zeros(after)] : [])])];
   },
   flops: () => 0,
@@ -51,9 +50,7 @@ export function reshape(x: Value, shape: readonly number[]): Value {
       `reshape: the new shape must hold ${sizeOf(x.shape)} elements${batch}, got ${showShape(shape)} for ${showShape(x.shape)}`,
     );
   }
-  return makeNode(reshapeDefinition, [x], {}, [
-    { shape: [...shape], dtype: x.dtype, batched: x.batched },
-  ])[0]!;
+  return makeNode(reshapeDefinition, [x], {}, [{ shape: [...shape], dtype: x.dtype, batched: x.batched }])[0]!;
 }
 
 /** One row per row of the batch. @returns [rows, elements of a row] */
@@ -71,11 +68,7 @@ export function concat(parts: readonly Value[]): Value {
   if (first === undefined) throw new GraphError("concat: needs at least one part, got none");
   const outer = showShape(first.shape.slice(0, -1));
   for (const part of parts) {
-    if (
-      showShape(part.shape.slice(0, -1)) !== outer ||
-      part.batched !== first.batched ||
-      part.dtype !== "f32"
-    ) {
+    if (showShape(part.shape.slice(0, -1)) !== outer || part.batched !== first.batched || part.dtype !== "f32") {
       throw new GraphError(
         `concat: all parts must be f32 and equal in every dimension but the last, got ${parts.map((p) => showShape(p.shape)).join(" and ")}`,
       );

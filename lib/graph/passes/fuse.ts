@@ -81,8 +81,7 @@ function fuseResidual(ir: Ir, add: IrNode): void {
 function fuseActivation(ir: Ir, activation: IrNode): void {
   const value = activation.operands[0]!;
   const producer = value.node;
-  if (!withActivation.has(producer.op) || value.index !== 0 || !isPlain(producer) || ir.uses(value) !== 1)
-    return;
+  if (!withActivation.has(producer.op) || value.index !== 0 || !isPlain(producer) || ir.uses(value) !== 1) return;
   copyEpilogue(activation, producer);
   ir.replaceUses(activation.results[0]!, value);
   ir.remove(activation);

@@ -99,8 +99,6 @@ export function makeIrNode(
   name = "",
 ): IrNode {
   const node: IrNode = { op, operands, attributes, results: [], label, name };
-  results.forEach(({ shape, dtype, batched }, index) =>
-    node.results.push({ node, index, shape, dtype, batched }),
-  );
+  results.forEach(({ shape, dtype, batched }, index) => node.results.push({ node, index, shape, dtype, batched }));
   return node;
 }

@@ -1,0 +1,128 @@
+/** What fit and evaluate take: images with labels, or with targets; checked once, then gathered batch by batch. */
+import { OptionError, ShapeError } from "../errors.js";
+import type { InputArray } from "../backend/backend.js";
+import { stratifiedSplit, type Batch, type ImageArray } from "../data/dataset.js";
+import { elementCount, type Tensor } from "../data/tensor.js";
+import { takesLabels, type LossName } from "../losses/losses.js";
+import type { RandomStream } from "../random/philox.js";
+import { showShape } from "../shape/values.js";
+import type { Shape } from "../shape/types.js";
+
+/** Images [n, ...in] with one label each (for "crossEntropy"), or with targets [n, ...out] (for "meanSquaredError"). */
+export interface Examples<In extends Shape = Shape, Out extends Shape = Shape> {
+  readonly images: Tensor<readonly [number, ...In], ImageArray>;
+  readonly labels?: Int32Array;
+  readonly targets?: Tensor<readonly [number, ...Out], Float32Array>;
+}
+
+/** Changes a batch before the net sees it; must keep its shape. Draws from `random`, so that a seed repeats a run. */
+export type Augment<In extends Shape = Shape> = (batch: Batch<In>, random: RandomStream) => Batch<In>;
+
+/** The typed arrays of one batch, in the order of the Program's inputs. */
+export interface GatheredBatch {
+  readonly rows: number;
+  readonly inputs: readonly InputArray[];
+}
+
+/** Examples whose shapes fit a model and a loss. */
+export class CheckedExamples {
+  readonly rows: number;
+  readonly inputDtype: "f32" | "u8";
+  /** Class numbers; undefined where the loss takes targets. */
+  readonly labels: Int32Array | undefined;
+  private readonly target: Int32Array | Float32Array;
+  private readonly rowSize: number;
+  private readonly targetSize: number;
+
+  /**
+   * @param owner "fit" or "evaluate": begins the sentence of an error
+   * @throws ShapeError, OptionError
+   */
+  constructor(
+    private readonly examples: Examples,
+    input: Shape,
+    output: Shape,
+    loss: LossName,
+    owner: string,
+  ) {
+    const { images } = examples;
+    this.inputDtype = checkImages(images, input, owner);
+    this.rows = images.shape[0];
+    this.rowSize = elementCount(input);
+    const classification = takesLabels(loss);
+    const target = classification ? examples.labels : examples.targets?.data;
+    const named = classification ? "labels" : "targets";
+    if (target === undefined) throw new OptionError(named, `${owner}: the loss ${loss} needs ${named}, got none`);
+    this.targetSize = elementCount(classification ? output.slice(0, -1) : output);
+    if (target.length !== this.rows * this.targetSize) {
+      const need = `${this.targetSize} for each of the ${this.rows} images`;
+      throw new ShapeError(named, `${owner}: ${named} must be ${need}, got ${target.length} in all`);
+    }
+    this.target = target;
+    this.labels = classification ? (target as Int32Array) : undefined;
+    if (this.labels !== undefined) checkLabels(this.labels, output.at(-1)!, owner);
+  }
+
+  /** Copies some rows, changed by `augment` if there is one. */
+  gather(rows: Int32Array, augment?: Augment, random?: RandomStream): GatheredBatch {
+    let images = gatherRows(this.examples.images.data, this.rowSize, rows);
+    const target = gatherRows(this.target, this.targetSize, rows);
+    if (augment !== undefined) {
+      const labels = this.labels === undefined ? new Int32Array(0) : (target as Int32Array);
+      const [, ...shape] = this.examples.images.shape;
+      const changed = augment({ images: { shape: [rows.length, ...shape], data: images }, labels }, random!);
+      if (changed.images.data.length !== images.length || changed.images.data.constructor !== images.constructor) {
+        const want = `${images.constructor.name} of ${images.length}`;
+        throw new ShapeError(
+          "augment",
+          `fit: augment must return a ${want}, got ${changed.images.data.constructor.name} of ${changed.images.data.length}`,
+        );
+      }
+      images = changed.images.data;
+    }
+    return { rows: rows.length, inputs: [images, target] };
+  }
+
+  /** Row numbers for training and validation: a share of each class, or of all rows where there are no classes. */
+  split(share: number, random: RandomStream): { train: Int32Array; validation: Int32Array } {
+    if (!(share > 0 && share < 1)) {
+      throw new OptionError("validation", `fit: validation must be a share between 0 and 1, or examples, got ${share}`);
+    }
+    const perImage = this.targetSize === 1 ? this.labels : undefined;
+    const [train, validation] = stratifiedSplit(perImage ?? new Int32Array(this.rows), [1 - share, share], random);
+    return { train: train!, validation: validation! };
+  }
+}
+
+/** Checks images against a model's input; returns their dtype. */
+export function checkImages(images: Tensor, input: Shape, owner: string): "f32" | "u8" {
+  const { shape, data } = images;
+  if (shape.length !== input.length + 1 || input.some((size, i) => size !== shape[i + 1])) {
+    throw new ShapeError("images", `${owner}: images must be [batch, ${input.join(", ")}], got ${showShape(shape)}`);
+  }
+  if (data.length !== elementCount(shape) || shape[0]! < 1) {
+    throw new ShapeError(
+      "images",
+      `${owner}: images of shape ${showShape(shape)} need ${elementCount(shape)} elements and at least one row, got ${data.length}`,
+    );
+  }
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Uint8Array) return "u8";
+  throw new OptionError("images", `${owner}: images must be a Float32Array or a Uint8Array`);
+}
+
+function checkLabels(labels: Int32Array, classes: number, owner: string): void {
+  const wrong = labels.findIndex((label) => label < 0 || label >= classes);
+  if (wrong >= 0) {
+    throw new OptionError(
+      "labels",
+      `${owner}: labels must be from 0 to ${classes - 1}, got ${labels[wrong]} at ${wrong}`,
+    );
+  }
+}
+
+function gatherRows<T extends InputArray>(source: T, size: number, rows: Int32Array): T {
+  const target = new (source.constructor as new (length: number) => T)(rows.length * size);
+  rows.forEach((row, i) => target.set(source.subarray(row * size, (row + 1) * size), i * size));
+  return target;
+}

@@ -1,0 +1,264 @@
+/** A net with its parameters: what trains, predicts, and is saved. */
+import type { Backend, State } from "../backend/backend.js";
+import { selectBackend } from "../backend/select.js";
+import type { ImageArray } from "../data/dataset.js";
+import { elementCount, type Tensor } from "../data/tensor.js";
+import { OptionError, ShapeError, StriateError } from "../errors.js";
+import { rootOf, listNodes, type NamedNode } from "../layers/node.js";
+import type { LayerNode } from "../layers/definition.js";
+import { summarize } from "../layers/summary.js";
+import type { LossName } from "../losses/losses.js";
+import type { Optimizer } from "../optimizers/sgd.js";
+import { initialize } from "../random/initializers.js";
+import { checkSeed, RandomStream } from "../random/philox.js";
+import type { Shape } from "../shape/types.js";
+import { drive, driveSync, type RunLoop } from "./drive.js";
+import { checkImages, CheckedExamples, type Examples } from "./examples.js";
+import { explainProgram } from "./explain.js";
+import { checkCount, evaluateLoop, fitLoop, type Evaluation, type FitOptions, type History } from "./fit.js";
+import { listParameters, type NamedParameter } from "./network.js";
+import { PlanCache, slotName, type PlanKind } from "./plans.js";
+
+export interface ModelOptions {
+  /** Of initial weights, shuffling and augmentation. Default 0. */
+  readonly seed?: number;
+  /** Default: what backendInfo() tells. */
+  readonly backend?: Backend;
+}
+
+export interface CallOptions {
+  /** The most images in one run. Default 32. */
+  readonly batchSize?: number;
+  /** Aborting rejects the call; a training step under way leaves no trace. */
+  readonly signal?: AbortSignal;
+}
+
+export interface EvaluateOptions extends CallOptions {
+  /** Default "crossEntropy". */
+  readonly loss?: LossName;
+}
+
+type Images<B extends number, In extends Shape> = Tensor<readonly [B, ...In], ImageArray>;
+type Predictions<B extends number, Out extends Shape> = Tensor<readonly [B, ...Out], Float32Array>;
+
+/**
+ * Made by `net.model()` or `loadModel()`. `fit`, `evaluate` and `predict` leave the JavaScript thread; their Sync forms
+ * do not. Predictions may run while `fit` does: they see whole training steps only.
+ */
+export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
+  /** Without the batch. */
+  readonly inputShape: In;
+  readonly outputShape: Out;
+  /** The layers with their names, inputs before readers. */
+  readonly nodes: readonly NamedNode[];
+  readonly seed: number;
+  private readonly backend: Backend;
+  private readonly parameterList: readonly NamedParameter[];
+  private state: State;
+  private plans: PlanCache;
+  /** The optimizer whose slots the State holds. */
+  private optimizer: Optimizer | undefined;
+  private fitting = false;
+  private epochsTrained = 0;
+
+  constructor(output: LayerNode, options: ModelOptions = {}) {
+    this.seed = checkSeed(options.seed ?? 0);
+    this.backend = options.backend ?? selectBackend();
+    this.nodes = listNodes(output);
+    this.inputShape = rootOf(output).outputShape as In;
+    this.outputShape = output.outputShape as Out;
+    this.parameterList = listParameters(this.nodes);
+    this.state = this.backend.createState(this.stateSpecs(undefined));
+    this.plans = new PlanCache(this.backend, this.state, this.nodes);
+    this.state.write(this.initialParameters());
+  }
+
+  private stateSpecs(optimizer: Optimizer | undefined): { name: string; shape: Shape }[] {
+    const learned = this.parameterList.filter(({ spec }) => spec.trainable);
+    return [
+      ...this.parameterList.map(({ name, spec }) => ({ name, shape: spec.shape })),
+      ...(optimizer?.slots ?? []).flatMap((slot) =>
+        learned.map(({ name, spec }) => ({ name: slotName(optimizer!, slot, name), shape: spec.shape })),
+      ),
+    ];
+  }
+
+  private initialParameters(): Map<string, Float32Array> {
+    return new Map(
+      this.parameterList.map(({ name, spec }) => {
+        const { kind, fanIn, fanOut } = spec.initializer;
+        const random = new RandomStream(this.seed, `initialize/${name}`);
+        return [name, initialize(kind, elementCount(spec.shape), { fanIn, fanOut }, random, name)];
+      }),
+    );
+  }
+
+  /**
+   * Trains. One fit at a time.
+   * @returns the losses and accuracies of every epoch
+   * @throws ShapeError, OptionError for examples or options that do not fit; StriateError with the code
+   *   ERR_STRIATE_DIVERGED where the loss is no longer finite; the signal's reason where it was aborted
+   */
+  async fit(
+    examples: Examples<In, Out>,
+    options: FitOptions<In, Out> & { readonly signal?: AbortSignal },
+  ): Promise<History> {
+    const loop = this.startFit(examples, options);
+    try {
+      return await drive(loop, options.signal);
+    } finally {
+      this.fitting = false;
+    }
+  }
+
+  /** As fit, on the calling thread. */
+  fitSync(examples: Examples<In, Out>, options: FitOptions<In, Out>): History {
+    const loop = this.startFit(examples, options);
+    try {
+      return driveSync(loop);
+    } finally {
+      this.fitting = false;
+    }
+  }
+
+  private startFit(examples: Examples<In, Out>, options: FitOptions<In, Out>): RunLoop<History> {
+    if (this.fitting)
+      throw new StriateError("ERR_STRIATE_BUSY", "fit: this model is being trained already; await that first");
+    const check = (data: Examples) => new CheckedExamples(data, this.inputShape, this.outputShape, options.loss, "fit");
+    const checked = check(examples);
+    const validation = typeof options.validation === "object" ? check(options.validation) : undefined;
+    this.holdSlots(options.optimizer);
+    this.fitting = true;
+    return fitLoop({
+      plans: this.plans,
+      examples: checked,
+      validation,
+      options: options as unknown as FitOptions,
+      seed: this.seed,
+      epochsBefore: this.epochsTrained,
+      onEpochDone: () => this.epochsTrained++,
+    });
+  }
+
+  /**
+   * Makes room for an optimizer's slots. The same optimizer object goes on with its slots; another one starts at zero.
+   * Predictions under way keep the State they began with; it is freed when the last of them is done.
+   */
+  private holdSlots(optimizer: Optimizer): void {
+    if (this.optimizer === optimizer) return;
+    const names = this.parameterList.map(({ name }) => name);
+    const values = this.state.read(names);
+    this.state = this.backend.createState(this.stateSpecs(optimizer));
+    this.plans = new PlanCache(this.backend, this.state, this.nodes);
+    this.state.write(new Map(names.map((name, i) => [name, values[i]!])));
+    this.optimizer = optimizer;
+  }
+
+  /** The net's output for each image. */
+  async predict<B extends number>(images: Images<B, In>, options: CallOptions = {}): Promise<Predictions<B, Out>> {
+    return drive(this.predictLoop(images, options), options.signal);
+  }
+
+  /** As predict, on the calling thread. */
+  predictSync<B extends number>(images: Images<B, In>, options: Omit<CallOptions, "signal"> = {}): Predictions<B, Out> {
+    return driveSync(this.predictLoop(images, options));
+  }
+
+  private *predictLoop<B extends number>(images: Images<B, In>, options: CallOptions): RunLoop<Predictions<B, Out>> {
+    const inputDtype = checkImages(images, this.inputShape, "predict");
+    const rows = images.shape[0] as number;
+    const capacity = planCapacity(rows, checkCount("batchSize", options.batchSize ?? 32));
+    const executable = this.plans.get({ kind: "predict", rows: capacity, inputDtype });
+    const size = elementCount(this.inputShape);
+    const perRow = elementCount(this.outputShape);
+    const shape = [rows, ...this.outputShape] as unknown as readonly [B, ...Out];
+    if (rows <= capacity) {
+      const [output] = yield { executable, inputs: [images.data], scalars: { rows } };
+      return { shape, data: output! };
+    }
+    const data = new Float32Array(rows * perRow);
+    for (let start = 0; start < rows; start += capacity) {
+      const live = Math.min(capacity, rows - start);
+      const inputs = [images.data.subarray(start * size, (start + live) * size)];
+      const [output] = yield { executable, inputs, scalars: { rows: live } };
+      data.set(output!, start * perRow);
+    }
+    return { shape, data };
+  }
+
+  /** Mean loss and accuracy over some examples. */
+  async evaluate(examples: Examples<In, Out>, options: EvaluateOptions = {}): Promise<Evaluation> {
+    return drive(this.startEvaluate(examples, options), options.signal);
+  }
+
+  /** As evaluate, on the calling thread. */
+  evaluateSync(examples: Examples<In, Out>, options: Omit<EvaluateOptions, "signal"> = {}): Evaluation {
+    return driveSync(this.startEvaluate(examples, options));
+  }
+
+  private startEvaluate(examples: Examples<In, Out>, options: EvaluateOptions): RunLoop<Evaluation> {
+    const { loss = "crossEntropy" } = options;
+    const batchSize = checkCount("batchSize", options.batchSize ?? 32);
+    const checked = new CheckedExamples(examples, this.inputShape, this.outputShape, loss, "evaluate");
+    const rows = Int32Array.from({ length: checked.rows }, (_, i) => i);
+    return evaluateLoop(this.plans, checked, rows, loss, batchSize);
+  }
+
+  /** Copies of all parameters and running statistics, from between two training steps. */
+  parameters(): Map<string, Tensor<Shape, Float32Array>> {
+    const values = this.state.read(this.parameterList.map(({ name }) => name));
+    return new Map(this.parameterList.map(({ name, spec }, i) => [name, { shape: spec.shape, data: values[i]! }]));
+  }
+
+  /**
+   * Replaces parameters, all given ones together.
+   * @throws OptionError for an unknown name, ShapeError for a wrong shape
+   */
+  setParameters(tensors: ReadonlyMap<string, Tensor>): void {
+    const specs = new Map(this.parameterList.map(({ name, spec }) => [name, spec.shape]));
+    const values = new Map<string, Float32Array>();
+    for (const [name, { shape, data }] of tensors) {
+      const expected = specs.get(name);
+      if (expected === undefined) throw new OptionError(name, `setParameters: the model has no parameter ${name}`);
+      if (
+        expected.length !== shape.length ||
+        expected.some((size, i) => size !== shape[i]) ||
+        data.length !== elementCount(shape)
+      ) {
+        throw new ShapeError(
+          name,
+          `setParameters: ${name} must have the shape [${expected.join(", ")}], got [${shape.join(", ")}]`,
+        );
+      }
+      values.set(name, Float32Array.from(data));
+    }
+    this.state.write(values);
+  }
+
+  /** Layers, shapes, parameters, multiply-adds and formulas, as text. */
+  summary(): string {
+    return summarize(this.nodes);
+  }
+
+  /** How a run is executed: steps, shapes, algorithms and kernels with those that declined, FLOPs, memory. */
+  explain(kind: PlanKind = { kind: "predict" }, options: { readonly batchSize?: number } = {}): string {
+    if (kind.kind === "train") this.holdSlots(kind.optimizer);
+    const rows = checkCount("batchSize", options.batchSize ?? 32);
+    return explainProgram(this.plans.get({ ...kind, rows, inputDtype: "f32" }));
+  }
+
+  /** Frees State and plans now; further use throws. */
+  dispose(): void {
+    this.plans.dispose();
+    this.state.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Few distinct capacities, each a plan with an arena: the next power of two, at most the batch size. */
+function planCapacity(rows: number, batchSize: number): number {
+  return rows >= batchSize ? batchSize : Math.min(batchSize, 2 ** Math.ceil(Math.log2(rows)));
+}

@@ -1,0 +1,111 @@
+/** The Programs a model runs: forward pass, forward pass with loss, training step; compiled on demand and kept. */
+import type { Backend, Executable, State } from "../backend/backend.js";
+import { lower } from "../graph/lower.js";
+import type { Program } from "../graph/program.js";
+import { withLabel, state as stateValue, type Value } from "../graph/value.js";
+import type { NamedNode } from "../layers/node.js";
+import { emitLoss, type LossName } from "../losses/losses.js";
+import { gradients } from "../ops/gradient.js";
+import type { Optimizer } from "../optimizers/sgd.js";
+import { emitNetwork, listParameters } from "./network.js";
+
+/** What one Program does. */
+export type PlanKind =
+  | { readonly kind: "predict" }
+  | { readonly kind: "evaluate"; readonly loss: LossName }
+  | { readonly kind: "train"; readonly loss: LossName; readonly optimizer: Optimizer };
+
+export type PlanRequest = PlanKind & { readonly rows: number; readonly inputDtype: "f32" | "u8" };
+
+/** The State tensor that holds an optimizer's slot of a parameter. */
+export function slotName(optimizer: Optimizer, slot: string, parameter: string): string {
+  return `${optimizer.name}.${slot}/${parameter}`;
+}
+
+/**
+ * The Program of a request. Inputs in order: images, then (except to predict) the target. Outputs: predict gives the
+ * net's output; evaluate and train give the loss and the output.
+ */
+export function buildProgram(nodes: readonly NamedNode[], request: PlanRequest): Program {
+  const training = request.kind === "train";
+  const { output, parameters, updates } = emitNetwork(nodes, { ...request, training });
+  if (request.kind === "predict") {
+    return lower({ outputs: [{ name: "output", value: output }] }, { rows: request.rows });
+  }
+  const { loss } = withLabel("loss", () => emitLoss(request.loss, output));
+  const outputs = [
+    { name: "loss", value: loss },
+    { name: "output", value: output },
+  ];
+  if (request.kind === "evaluate") return lower({ outputs }, { rows: request.rows });
+  const learned = listParameters(nodes).filter(({ spec }) => spec.trainable);
+  const values = learned.map(({ name }) => parameters.get(name)!);
+  const steps = withLabel("gradient", () => gradients(loss, values)).flatMap((gradient, i) =>
+    emitUpdate(request.optimizer, learned[i]!.name, values[i]!, gradient, learned[i]!.spec.role === "weight"),
+  );
+  return lower({ outputs, updates: [...updates, ...steps] }, { rows: request.rows });
+}
+
+function emitUpdate(
+  optimizer: Optimizer,
+  name: string,
+  parameter: Value,
+  gradient: Value,
+  decays: boolean,
+): { tensor: string; value: Value }[] {
+  return withLabel(name, () => {
+    const names = optimizer.slots.map((slot) => slotName(optimizer, slot, name));
+    const slots = names.map((slot) => stateValue(slot, parameter.shape));
+    const updated = optimizer.update(parameter, gradient, slots, decays);
+    return [
+      { tensor: name, value: updated.parameter },
+      ...updated.slots.map((value, i) => ({ tensor: names[i]!, value })),
+    ];
+  });
+}
+
+/** Compiled Programs of one State, the least recently used dropped first: each holds an arena. */
+export class PlanCache {
+  private readonly executables = new Map<string, Executable>();
+  private readonly optimizers = new Map<Optimizer, number>();
+
+  constructor(
+    private readonly backend: Backend,
+    private readonly state: State,
+    private readonly nodes: readonly NamedNode[],
+    private readonly capacity = 16,
+  ) {}
+
+  get(request: PlanRequest): Executable {
+    const key = this.key(request);
+    let executable = this.executables.get(key);
+    if (executable === undefined) {
+      executable = this.backend.compile(buildProgram(this.nodes, request), this.state);
+    } else {
+      this.executables.delete(key);
+    }
+    this.executables.set(key, executable);
+    if (this.executables.size > this.capacity) {
+      // Not disposed of: a run of several batches may still be using it. It goes when the last user does.
+      this.executables.delete(this.executables.keys().next().value!);
+    }
+    return executable;
+  }
+
+  private key(request: PlanRequest): string {
+    const parts: (string | number)[] = [request.kind, request.rows, request.inputDtype];
+    if (request.kind !== "predict") parts.push(request.loss);
+    if (request.kind === "train") {
+      const { optimizer } = request;
+      // Two optimizers may differ in what their update closes over, so each object has plans of its own.
+      if (!this.optimizers.has(optimizer)) this.optimizers.set(optimizer, this.optimizers.size);
+      parts.push(this.optimizers.get(optimizer)!);
+    }
+    return parts.join(" ");
+  }
+
+  dispose(): void {
+    for (const executable of this.executables.values()) executable.dispose();
+    this.executables.clear();
+  }
+}

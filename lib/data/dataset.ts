@@ -6,10 +6,7 @@ import { elementCount, type Tensor } from "./tensor.js";
 export type ImageArray = Float32Array | Uint8Array;
 
 /** Images of shape `Shape` (the batch excluded), one label each. */
-export interface Dataset<
-  Shape extends readonly number[] = readonly number[],
-  Data extends ImageArray = ImageArray,
-> {
+export interface Dataset<Shape extends readonly number[] = readonly number[], Data extends ImageArray = ImageArray> {
   readonly images: Tensor<readonly [number, ...Shape], Data>;
   /** Positions in `classes`. */
   readonly labels: Int32Array;
@@ -17,10 +14,7 @@ export interface Dataset<
 }
 
 /** Some rows of a data set, copied. */
-export interface Batch<
-  Shape extends readonly number[] = readonly number[],
-  Data extends ImageArray = ImageArray,
-> {
+export interface Batch<Shape extends readonly number[] = readonly number[], Data extends ImageArray = ImageArray> {
   readonly images: Tensor<readonly [number, ...Shape], Data>;
   readonly labels: Int32Array;
 }
@@ -40,10 +34,7 @@ export function checkDataset(dataset: Dataset, owner = "dataset"): void {
     );
   }
   if (labels.length !== rows) {
-    throw new ShapeError(
-      "labels",
-      `${owner}: needs one label per image, got ${labels.length} for ${rows} images`,
-    );
+    throw new ShapeError("labels", `${owner}: needs one label per image, got ${labels.length} for ${rows} images`);
   }
   const wrong = labels.findIndex((label) => label < 0 || label >= classes.length);
   if (wrong >= 0) {
@@ -109,10 +100,7 @@ export function* batches<Shape extends readonly number[], Data extends ImageArra
 ): Generator<Batch<Shape, Data>, void, undefined> {
   const { batchSize } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-    throw new OptionError(
-      "batchSize",
-      `batches: batchSize must be an integer of at least 1, got ${batchSize}`,
-    );
+    throw new OptionError("batchSize", `batches: batchSize must be an integer of at least 1, got ${batchSize}`);
   }
   const order = options.order ?? Int32Array.from(dataset.labels.keys());
   for (let start = 0; start < order.length; start += batchSize) {
@@ -127,11 +115,7 @@ export function* batches<Shape extends readonly number[], Data extends ImageArra
  * @param shares positive, with the sum 1
  * @returns one array of row numbers per share; disjoint, together all rows
  */
-export function stratifiedSplit(
-  labels: Int32Array,
-  shares: readonly number[],
-  random: RandomStream,
-): Int32Array[] {
+export function stratifiedSplit(labels: Int32Array, shares: readonly number[], random: RandomStream): Int32Array[] {
   const sum = shares.reduce((total, share) => total + share, 0);
   if (!shares.every((share) => share > 0) || Math.abs(sum - 1) > 1e-9) {
     throw new OptionError(

@@ -5,10 +5,7 @@ import { ShapeError } from "../errors.js";
 export type TensorData = Float32Array | Uint8Array | Int32Array;
 
 /** A row-major array. Images are [batch, height, width, channels]. */
-export interface Tensor<
-  Shape extends readonly number[] = readonly number[],
-  Data extends TensorData = TensorData,
-> {
+export interface Tensor<Shape extends readonly number[] = readonly number[], Data extends TensorData = TensorData> {
   readonly shape: Shape;
   readonly data: Data;
 }
@@ -33,18 +30,12 @@ export function tensor<const Shape extends readonly number[], Data extends Tenso
 ): Tensor<Shape, Data> {
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0) {
-      throw new ShapeError(
-        "shape",
-        `tensor: sizes must be integers of at least 0, got [${shape.join(", ")}]`,
-      );
+      throw new ShapeError("shape", `tensor: sizes must be integers of at least 0, got [${shape.join(", ")}]`);
     }
   }
   const count = elementCount(shape);
   if (count !== data.length) {
-    throw new ShapeError(
-      "data",
-      `tensor: shape [${shape.join(", ")}] needs ${count} elements, got ${data.length}`,
-    );
+    throw new ShapeError("data", `tensor: shape [${shape.join(", ")}] needs ${count} elements, got ${data.length}`);
   }
   return { shape, data };
 }
@@ -76,13 +67,9 @@ export function assertShape<const Pattern extends ShapePattern, Data extends Ten
 ): asserts value is Tensor<Matched<Pattern>, Data> {
   const { shape, data } = value;
   const fits =
-    shape.length === pattern.length &&
-    pattern.every((wanted, axis) => wanted === "batch" || wanted === shape[axis]);
+    shape.length === pattern.length && pattern.every((wanted, axis) => wanted === "batch" || wanted === shape[axis]);
   if (!fits) {
-    throw new ShapeError(
-      "shape",
-      `${owner}: expects shape [${pattern.join(", ")}], got [${shape.join(", ")}]`,
-    );
+    throw new ShapeError("shape", `${owner}: expects shape [${pattern.join(", ")}], got [${shape.join(", ")}]`);
   }
   if (elementCount(shape) !== data.length) {
     throw new ShapeError(

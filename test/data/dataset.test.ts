@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { shiftImages } from "../../lib/data/augment.js";
+import { randomShift } from "../../lib/data/augment.js";
 import {
   batches,
   checkDataset,
@@ -58,9 +58,7 @@ describe("dataset", () => {
     expect(rows.flatMap((batch) => [...batch.images.data])).toEqual([...seven.images.data]);
     const backwards = [...batches(seven, { batchSize: 4, order: Int32Array.from([6, 5, 4, 3, 2, 1, 0]) })];
     expect(backwards.flatMap((batch) => [...batch.labels])).toEqual([0, 1, 0, 1, 0, 1, 0]);
-    expect(() => [...batches(seven, { batchSize: 0 })]).toThrow(
-      "batchSize must be an integer of at least 1, got 0",
-    );
+    expect(() => [...batches(seven, { batchSize: 0 })]).toThrow("batchSize must be an integer of at least 1, got 0");
   });
 
   test("shuffled keeps image and label together", () => {
@@ -79,9 +77,9 @@ describe("dataset", () => {
     expect(() => checkDataset({ ...seven, labels: Int32Array.from([0, 1, 2, 0, 0, 0, 0]) })).toThrow(
       "dataset: labels must be from 0 to 1, got 2 at 2",
     );
-    expect(() =>
-      checkDataset({ ...seven, images: { shape: [7, 1, 3, 1], data: seven.images.data } }),
-    ).toThrow("dataset: images of shape [7, 1, 3, 1] need 21 elements, got 14");
+    expect(() => checkDataset({ ...seven, images: { shape: [7, 1, 3, 1], data: seven.images.data } })).toThrow(
+      "dataset: images of shape [7, 1, 3, 1] need 21 elements, got 14",
+    );
   });
 
   test("stratifiedSplit deals each class out by the shares", () => {
@@ -96,7 +94,7 @@ describe("dataset", () => {
   });
 });
 
-describe("shiftImages", () => {
+describe("randomShift", () => {
   const size = { height: 4, width: 5, channels: 2 };
   const image = Float32Array.from({ length: 40 }, (_, index) => index + 1);
   const rows = 200;
@@ -109,7 +107,7 @@ describe("shiftImages", () => {
   };
 
   test("every image is the original moved by some distance, and every move occurs", () => {
-    const moved = shiftImages(batch, { distance: 1, random: new RandomStream(1, "shift") });
+    const moved = randomShift({ distance: 1 })(batch, new RandomStream(1, "shift"));
     const seen = new Set<string>();
     for (let row = 0; row < rows; ++row) {
       const found = [-1, 0, 1]
@@ -132,12 +130,12 @@ describe("shiftImages", () => {
 
   test("leaves its argument alone; distance 0 copies; far moves leave nothing", () => {
     const before = batch.images.data.slice();
-    expect(shiftImages(batch, { distance: 0, random: new RandomStream(1, "s") }).images.data).toEqual(before);
-    const far = shiftImages(batch, { distance: 50, random: new RandomStream(1, "s") });
+    expect(randomShift({ distance: 0 })(batch, new RandomStream(1, "s")).images.data).toEqual(before);
+    const far = randomShift({ distance: 50 })(batch, new RandomStream(1, "s"));
     expect(far.images.data.some((value) => value === 0)).toBe(true);
     expect(batch.images.data).toEqual(before);
-    expect(() => shiftImages(batch, { distance: -1, random: new RandomStream(1, "s") })).toThrow(
-      "shiftImages: distance must be an integer of at least 0, got -1",
+    expect(() => randomShift({ distance: -1 })).toThrow(
+      "randomShift: distance must be an integer of at least 0, got -1",
     );
   });
 });

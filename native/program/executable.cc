@@ -1,0 +1,385 @@
+#include "program/executable.h"
+
+#include <algorithm>
+
+#include "base/float_mode.h"
+
+namespace striate {
+
+namespace {
+
+// Runs of one Executable that may wait or execute at once. Each holds its inputs, so this bounds memory.
+constexpr size_t kMostRuns = 1024;
+constexpr size_t kCachedSlots = 2;
+// A Program whose arena and scratch are below this has steps too small to split over threads (50 us of work on a few
+// hundred KB): its runs go side by side instead.
+constexpr size_t kSmallWorkspace = size_t{1} << 20;
+
+Status allocateStorage(const Storage& storage, AlignedMemory* memory) {
+  return memory->allocate(static_cast<size_t>(storage.bytes()));
+}
+
+}  // namespace
+
+Status Executable::compile(const double* words, size_t count, std::shared_ptr<State> state, const LoadOptions& options,
+                           CheckMode check, std::shared_ptr<Executable>* executable) {
+  auto created = std::make_shared<Executable>();
+  created->state_ = std::move(state);
+  created->check_ = check;
+  STRIATE_TRY(decodeProgram(words, count, options, &created->program_));
+  STRIATE_TRY(verifyProgram(options, created->state_->sizes(), &created->program_));
+  STRIATE_TRY(created->plan(options));
+  if (check != CheckMode::off) {
+    created->checker_.plan(created->program_);
+  }
+  *executable = std::move(created);
+  return okStatus();
+}
+
+Status Executable::plan(const LoadOptions& options) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < program_.storages.size(); ++i) {
+    const Storage& storage = program_.storages[i];
+    if (storage.kind == StorageKind::input || storage.kind == StorageKind::output) {
+      auto& ports = storage.kind == StorageKind::input ? inputs_ : outputs_;
+      ports.push_back({i, storage.dtype, storage.size, storage.batched});
+    }
+    if (storage.kind == StorageKind::arena) {
+      arenaBytes_ += static_cast<size_t>(storage.bytes());
+    }
+    total += storage.kind == StorageKind::state ? 0 : static_cast<uint64_t>(storage.bytes());
+  }
+  size_t operands = 0;
+  const auto planList = [&](const std::vector<Step>& list) {
+    for (const Step& step : list) {
+      STRIATE_TRY(planStep(step, options, &operands, &total));
+    }
+    return okStatus();
+  };
+  STRIATE_TRY(planList(program_.prepare));
+  firstStep_ = steps_.size();
+  STRIATE_TRY(planList(program_.steps));
+  firstCommit_ = steps_.size();
+  STRIATE_TRY(planList(program_.commit));
+
+  // Everything is known to fit the limit: allocate what belongs to the Executable itself.
+  size_t bytes = 0;
+  prepared_.resize(program_.storages.size());
+  for (size_t i = 0; i < program_.storages.size(); ++i) {
+    if (program_.storages[i].kind == StorageKind::prepared) {
+      STRIATE_TRY(allocateStorage(program_.storages[i], &prepared_[i]));
+      bytes += prepared_[i].bytes();
+    }
+  }
+  for (StepPlan& step : steps_) {
+    STRIATE_TRY(step.packed.allocate(step.plan->packedBytes()));
+    bytes += step.packed.bytes();
+  }
+  bytes_ = bytes;
+  return okStatus();
+}
+
+Status Executable::planStep(const Step& step, const LoadOptions& options, size_t* operands, uint64_t* total) {
+  std::vector<TensorDesc> in;
+  std::vector<TensorDesc> out;
+  for (const int32_t id : step.inputs) {
+    in.push_back(operandTensor(program_, id));
+  }
+  for (const int32_t id : step.outputs) {
+    out.push_back(operandTensor(program_, id));
+  }
+  StepPlan planned;
+  planned.step = &step;
+  planned.plan = step.op->plan({in.data(), out.data(), step.attributes.data(), program_.rows, options.isa});
+  const uint64_t packed = planned.plan->packedBytes();
+  const uint64_t scratch = planned.plan->scratchBytes();
+  // The scratch of a run is that of its hungriest step.
+  const uint64_t more = scratch > scratchBytes_ ? scratch - scratchBytes_ : 0;
+  if (packed > options.limitBytes || more > options.limitBytes || *total + packed + more > options.limitBytes) {
+    STRIATE_COUNT_REFUSAL();
+    return Status(StatusCode::memory,
+                  message::join("program: ", step.op->name, " needs ", packed, " bytes packed and ", scratch,
+                                " bytes of scratch, which exceeds the limit of ", options.limitBytes, " bytes"));
+  }
+  *total += packed + more;
+  scratchBytes_ += static_cast<size_t>(more);
+  planned.firstOperand = *operands;
+  *operands += step.inputs.size() + step.outputs.size();
+  steps_.push_back(std::move(planned));
+  return okStatus();
+}
+
+Status Executable::makeWorkspace(std::unique_ptr<Workspace>* workspace) {
+  auto made = std::make_unique<Workspace>();
+  made->arenas.resize(program_.storages.size());
+  for (size_t i = 0; i < program_.storages.size(); ++i) {
+    if (program_.storages[i].kind == StorageKind::arena) {
+      STRIATE_TRY(allocateStorage(program_.storages[i], &made->arenas[i]));
+    }
+  }
+  STRIATE_TRY(made->scratch.allocate(scratchBytes_));
+  made->bases.resize(program_.storages.size());
+  if (!steps_.empty()) {
+    const StepPlan& last = steps_.back();
+    made->operands.resize(last.firstOperand + last.step->inputs.size() + last.step->outputs.size());
+  }
+  bytes_ += arenaBytes_ + scratchBytes_;
+  *workspace = std::move(made);
+  return okStatus();
+}
+
+Status Executable::takeSlot(std::unique_ptr<Slot>* slot) {
+  {
+    std::lock_guard lock(queueMutex_);
+    if (!freeSlots_.empty()) {
+      *slot = std::move(freeSlots_.back());
+      freeSlots_.pop_back();
+      return okStatus();
+    }
+  }
+  auto made = std::make_unique<Slot>();
+  for (const bool input : {true, false}) {
+    for (const Port& port : input ? inputs_ : outputs_) {
+      auto& memory = input ? made->inputs : made->outputs;
+      memory.emplace_back();
+      STRIATE_TRY(allocateStorage(program_.storages[port.storage], &memory.back()));
+      made->bytes += memory.back().bytes();
+    }
+  }
+  bytes_ += made->bytes;
+  *slot = std::move(made);
+  return okStatus();
+}
+
+void Executable::giveSlot(std::unique_ptr<Slot> slot) {
+  std::lock_guard lock(queueMutex_);
+  if (freeSlots_.size() < kCachedSlots) {
+    freeSlots_.push_back(std::move(slot));
+  } else {
+    bytes_ -= slot->bytes;
+  }
+}
+
+Status Executable::syncSlot(Slot** slot) {
+  if (syncSlot_ == nullptr) {
+    STRIATE_TRY(takeSlot(&syncSlot_));
+  }
+  *slot = syncSlot_.get();
+  return okStatus();
+}
+
+Status Executable::runSync(const RunScalars& scalars) {
+  if (syncWorkspace_ == nullptr) {
+    STRIATE_TRY(makeWorkspace(&syncWorkspace_));
+  }
+  return execute(*syncSlot_, *syncWorkspace_, scalars, nullptr);
+}
+
+size_t Executable::concurrency() const {
+  const bool small = arenaBytes_ + scratchBytes_ <= kSmallWorkspace && program_.commit.empty();
+  return small ? static_cast<size_t>(ThreadPool::instance().threads()) : 1;
+}
+
+Status Executable::start(AsyncRun* run) {
+  std::unique_ptr<Workspace> workspace;
+  {
+    std::lock_guard lock(queueMutex_);
+    if (underWay_ >= kMostRuns) {
+      return Status(StatusCode::busy,
+                    message::join("run: ", kMostRuns, " runs are under way already; await some first"));
+    }
+    ++underWay_;
+    run->executable_ = shared_from_this();
+    const size_t most = concurrency();
+    if (!freeWorkspaces_.empty()) {
+      workspace = std::move(freeWorkspaces_.back());
+      freeWorkspaces_.pop_back();
+    } else if (workspaces_ >= most) {
+      waiting_.push_back(run);
+      return okStatus();
+    } else {
+      ++workspaces_;
+    }
+  }
+  Status status = workspace != nullptr ? okStatus() : makeWorkspace(&workspace);
+  if (status.ok()) {
+    run->workspace_ = std::move(workspace);
+    status = ThreadPool::instance().submit(run);
+  }
+  if (!status.ok()) {
+    std::lock_guard lock(queueMutex_);
+    --underWay_;
+    if (run->workspace_ != nullptr) {
+      freeWorkspaces_.push_back(std::move(run->workspace_));
+    } else {
+      --workspaces_;
+    }
+    run->executable_ = nullptr;
+  }
+  return status;
+}
+
+void Executable::abort(AsyncRun* run) {
+  run->aborted.store(true, std::memory_order_relaxed);
+  {
+    std::lock_guard lock(queueMutex_);
+    const auto found = std::find(waiting_.begin(), waiting_.end(), run);
+    if (found == waiting_.end()) {
+      return;
+    }
+    waiting_.erase(found);
+    --underWay_;
+  }
+  run->status = Status(StatusCode::aborted, "run: aborted");
+  const std::shared_ptr<Executable> keep = std::move(run->executable_);
+  run->finished();
+}
+
+void Executable::release(std::unique_ptr<Workspace> workspace) {
+  AsyncRun* next = nullptr;
+  {
+    std::lock_guard lock(queueMutex_);
+    --underWay_;
+    if (waiting_.empty()) {
+      freeWorkspaces_.push_back(std::move(workspace));
+      return;
+    }
+    next = waiting_.front();
+    waiting_.pop_front();
+    next->workspace_ = std::move(workspace);
+  }
+  // Cannot fail: this is a worker, so there is at least one.
+  (void)ThreadPool::instance().submit(next).ok();
+}
+
+void AsyncRun::execute() {
+  const std::shared_ptr<Executable> executable = std::move(executable_);
+  status = executable->execute(*slot, *workspace_, scalars, &aborted);
+  executable->release(std::move(workspace_));
+  finished();
+}
+
+void Executable::bind(Slot& slot, Workspace& workspace) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    workspace.bases[inputs_[i].storage] = slot.inputs[i].data();
+  }
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    workspace.bases[outputs_[i].storage] = slot.outputs[i].data();
+  }
+  for (size_t i = 0; i < program_.storages.size(); ++i) {
+    const Storage& storage = program_.storages[i];
+    if (storage.kind == StorageKind::state) {
+      workspace.bases[i] = reinterpret_cast<std::byte*>(state_->tensor(static_cast<size_t>(storage.stateTensor)));
+    } else if (storage.kind == StorageKind::prepared) {
+      workspace.bases[i] = prepared_[i].data();
+    } else if (storage.kind == StorageKind::arena) {
+      workspace.bases[i] = workspace.arenas[i].data();
+    }
+  }
+  void** operand = workspace.operands.data();
+  const auto bindBuffer = [&](int32_t id) {
+    if (id < 0) {
+      *operand++ = nullptr;
+      return;
+    }
+    const Buffer& buffer = program_.buffers[static_cast<size_t>(id)];
+    const int64_t elementBytes = buffer.tensor.dtype == Dtype::u8 ? 1 : 4;
+    *operand++ = workspace.bases[static_cast<size_t>(buffer.storage)] + buffer.offset * elementBytes;
+  };
+  for (const StepPlan& step : steps_) {
+    std::for_each(step.step->inputs.begin(), step.step->inputs.end(), bindBuffer);
+    std::for_each(step.step->outputs.begin(), step.step->outputs.end(), bindBuffer);
+  }
+}
+
+Status Executable::runSteps(size_t first, size_t last, Workspace& workspace, RunContext context,
+                            const std::atomic<bool>* aborted) {
+  for (size_t i = first; i < last; ++i) {
+    if (aborted != nullptr && aborted->load(std::memory_order_relaxed)) {
+      return Status(StatusCode::aborted, "run: aborted");
+    }
+    const StepPlan& step = steps_[i];
+    void* const* in = workspace.operands.data() + step.firstOperand;
+    context.packed = reinterpret_cast<const float*>(step.packed.data());
+    if (check_ != CheckMode::contain) [[likely]] {
+      STRIATE_TRY(step.plan->run(context, in, in + step.step->inputs.size()));
+    } else {
+      const Snapshot before(program_, workspace.bases);
+      STRIATE_TRY(step.plan->run(context, in, in + step.step->inputs.size()));
+      STRIATE_TRY(before.compare(*step.step, context.rows));
+    }
+    if (check_ != CheckMode::off && i >= firstStep_ && i < firstCommit_) [[unlikely]] {
+      checker_.afterStep(i - firstStep_, workspace.bases);
+    }
+  }
+  return okStatus();
+}
+
+// Prepare results and packed weights are functions of the State alone. Several runs may arrive here at once; all of
+// them hold the State's lock, so its version stands still and nobody still uses what an older version left.
+Status Executable::prepare(Workspace& workspace, const RunContext& context) {
+  std::lock_guard lock(prepareMutex_);
+  const uint64_t version = state_->version();
+  if (preparedVersion_ == version) {
+    return okStatus();
+  }
+  preparedVersion_ = 0;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].packed.data() != nullptr) {
+      steps_[i].plan->pack(context, workspace.operands.data() + steps_[i].firstOperand,
+                           reinterpret_cast<float*>(steps_[i].packed.data()));
+    }
+    if (i < firstStep_) {
+      STRIATE_TRY(runSteps(i, i + 1, workspace, context, nullptr));
+    }
+  }
+  preparedVersion_ = version;
+  return okStatus();
+}
+
+Status Executable::execute(Slot& slot, Workspace& workspace, const RunScalars& scalars,
+                           const std::atomic<bool>* aborted) {
+  ThreadPool& pool = ThreadPool::instance();
+  const ThreadPool::Running running(pool);
+  const FlushDenormals flush;
+  RunContext context;
+  context.pool = &pool;
+  context.scratch = workspace.scratch.data();
+  context.rows = scalars.rows;
+  context.learningRate = scalars.learningRate;
+
+  const bool commits = !program_.commit.empty();
+  StateLock& lock = state_->lock();
+  commits ? lock.lockUpdate() : lock.lockShared();
+  Status status;
+  if (state_->disposed()) {
+    status = stateDisposed();
+  } else {
+    bind(slot, workspace);
+    if (check_ != CheckMode::off) {
+      checker_.beforeRun(program_, workspace.bases, scalars.rows);
+    }
+    status = prepare(workspace, context);
+    if (status.ok()) {
+      status = runSteps(firstStep_, firstCommit_, workspace, context, aborted);
+    }
+    if (status.ok() && commits) {
+      status = commit(workspace, context, aborted);
+    }
+  }
+  commits ? lock.unlockUpdate() : lock.unlockShared();
+  return status;
+}
+
+Status Executable::commit(Workspace& workspace, const RunContext& context, const std::atomic<bool>* aborted) {
+  if (aborted != nullptr && aborted->load(std::memory_order_relaxed)) {
+    return Status(StatusCode::aborted, "run: aborted");
+  }
+  state_->lock().lockExclusive();
+  Status status = runSteps(firstCommit_, steps_.size(), workspace, context, nullptr);
+  state_->bumpVersion();
+  state_->lock().unlockExclusive();
+  return status;
+}
+
+}  // namespace striate

@@ -4,9 +4,12 @@ import { selectBackend } from "../backend/select.js";
 import type { ImageArray } from "../data/dataset.js";
 import { elementCount, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError, StriateError } from "../errors.js";
-import { rootOf, listNodes, type NamedNode } from "../layers/node.js";
-import type { LayerNode } from "../layers/definition.js";
-import { summarize } from "../layers/summary.js";
+import { netParameters, type NetParameter } from "../layers/emit.js";
+import { rootOf } from "../layers/node.js";
+import type { JsonObject } from "../io/json.js";
+import type { LayerDefinition, LayerNode } from "../layers/definition.js";
+import { fromGraph, toGraph } from "../layers/graph.js";
+import { summary } from "../layers/summary.js";
 import type { LossName } from "../losses/losses.js";
 import type { Optimizer } from "../optimizers/sgd.js";
 import { initialize } from "../random/initializers.js";
@@ -16,7 +19,6 @@ import { drive, driveSync, type RunLoop } from "./drive.js";
 import { checkImages, CheckedExamples, type Examples } from "./examples.js";
 import { explainProgram } from "./explain.js";
 import { checkCount, evaluateLoop, fitLoop, type Evaluation, type FitOptions, type History } from "./fit.js";
-import { listParameters, type NamedParameter } from "./network.js";
 import { PlanCache, slotName, type PlanKind } from "./plans.js";
 
 export interface ModelOptions {
@@ -24,6 +26,8 @@ export interface ModelOptions {
   readonly seed?: number;
   /** Default: what backendInfo() tells. */
   readonly backend?: Backend;
+  /** Whatever belongs to the model, as JSON: it is saved with it. The names of the classes, say. */
+  readonly metadata?: JsonObject;
 }
 
 export interface CallOptions {
@@ -49,11 +53,10 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   /** Without the batch. */
   readonly inputShape: In;
   readonly outputShape: Out;
-  /** The layers with their names, inputs before readers. */
-  readonly nodes: readonly NamedNode[];
   readonly seed: number;
+  readonly metadata: JsonObject;
   private readonly backend: Backend;
-  private readonly parameterList: readonly NamedParameter[];
+  private readonly parameterList: readonly NetParameter[];
   private state: State;
   private plans: PlanCache;
   /** The optimizer whose slots the State holds. */
@@ -61,34 +64,38 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   private fitting = false;
   private epochsTrained = 0;
 
-  constructor(output: LayerNode, options: ModelOptions = {}) {
+  constructor(
+    /** The net's last layer; the others hang on it. */
+    readonly node: LayerNode,
+    options: ModelOptions = {},
+  ) {
     this.seed = checkSeed(options.seed ?? 0);
+    this.metadata = options.metadata ?? {};
     this.backend = options.backend ?? selectBackend();
-    this.nodes = listNodes(output);
-    this.inputShape = rootOf(output).outputShape as In;
-    this.outputShape = output.outputShape as Out;
-    this.parameterList = listParameters(this.nodes);
+    this.inputShape = rootOf(node).outputShape as In;
+    this.outputShape = node.outputShape as Out;
+    this.parameterList = netParameters(node);
     this.state = this.backend.createState(this.stateSpecs(undefined));
-    this.plans = new PlanCache(this.backend, this.state, this.nodes);
+    this.plans = new PlanCache(this.backend, this.state, this.node);
     this.state.write(this.initialParameters());
   }
 
   private stateSpecs(optimizer: Optimizer | undefined): { name: string; shape: Shape }[] {
-    const learned = this.parameterList.filter(({ spec }) => spec.trainable);
+    const learned = this.parameterList.filter(({ trainable }) => trainable);
     return [
-      ...this.parameterList.map(({ name, spec }) => ({ name, shape: spec.shape })),
+      ...this.parameterList.map(({ tensor, shape }) => ({ name: tensor, shape })),
       ...(optimizer?.slots ?? []).flatMap((slot) =>
-        learned.map(({ name, spec }) => ({ name: slotName(optimizer!, slot, name), shape: spec.shape })),
+        learned.map(({ tensor, shape }) => ({ name: slotName(optimizer!, slot, tensor), shape })),
       ),
     ];
   }
 
   private initialParameters(): Map<string, Float32Array> {
     return new Map(
-      this.parameterList.map(({ name, spec }) => {
-        const { kind, fanIn, fanOut } = spec.initializer;
-        const random = new RandomStream(this.seed, `initialize/${name}`);
-        return [name, initialize(kind, elementCount(spec.shape), { fanIn, fanOut }, random, name)];
+      this.parameterList.map(({ tensor, shape, initializer }) => {
+        const { kind, fanIn, fanOut } = initializer;
+        const random = new RandomStream(this.seed, `initialize/${tensor}`);
+        return [tensor, initialize(kind, elementCount(shape), { fanIn, fanOut }, random, tensor)];
       }),
     );
   }
@@ -146,10 +153,10 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
    */
   private holdSlots(optimizer: Optimizer): void {
     if (this.optimizer === optimizer) return;
-    const names = this.parameterList.map(({ name }) => name);
+    const names = this.parameterList.map(({ tensor }) => tensor);
     const values = this.state.read(names);
     this.state = this.backend.createState(this.stateSpecs(optimizer));
-    this.plans = new PlanCache(this.backend, this.state, this.nodes);
+    this.plans = new PlanCache(this.backend, this.state, this.node);
     this.state.write(new Map(names.map((name, i) => [name, values[i]!])));
     this.optimizer = optimizer;
   }
@@ -206,8 +213,8 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
 
   /** Copies of all parameters and running statistics, from between two training steps. */
   parameters(): Map<string, Tensor<Shape, Float32Array>> {
-    const values = this.state.read(this.parameterList.map(({ name }) => name));
-    return new Map(this.parameterList.map(({ name, spec }, i) => [name, { shape: spec.shape, data: values[i]! }]));
+    const values = this.state.read(this.parameterList.map(({ tensor }) => tensor));
+    return new Map(this.parameterList.map(({ tensor, shape }, i) => [tensor, { shape, data: values[i]! }]));
   }
 
   /**
@@ -215,7 +222,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
    * @throws OptionError for an unknown name, ShapeError for a wrong shape
    */
   setParameters(tensors: ReadonlyMap<string, Tensor>): void {
-    const specs = new Map(this.parameterList.map(({ name, spec }) => [name, spec.shape]));
+    const specs = new Map(this.parameterList.map(({ tensor, shape }) => [tensor, shape]));
     const values = new Map<string, Float32Array>();
     for (const [name, { shape, data }] of tensors) {
       const expected = specs.get(name);
@@ -235,9 +242,20 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     this.state.write(values);
   }
 
+  /**
+   * Saves graph, parameters and metadata into a folder: a reader finds the old model or the new one, never a mixture.
+   * @throws the file system's error, with its code
+   */
+  async save(folder: string): Promise<void> {
+    const { saveModelFile } = await import("../io/modelFile.js");
+    // What toGraph gives is plain JSON data by construction of every layer's options.
+    const graph = toGraph(this.node) as unknown as JsonObject;
+    await saveModelFile(folder, { graph, tensors: this.parameters(), metadata: this.metadata });
+  }
+
   /** Layers, shapes, parameters, multiply-adds and formulas, as text. */
   summary(): string {
-    return summarize(this.nodes);
+    return summary(this);
   }
 
   /** How a run is executed: steps, shapes, algorithms and kernels with those that declined, FLOPs, memory. */
@@ -256,6 +274,32 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/**
+ * Loads what `model.save` wrote. Its shapes are known at run time only: narrow with `assertShape`, or predict as it is.
+ * @param options.layers definitions of layers that are not of this package
+ * @throws ModelFileError naming everything that is wrong with the files
+ * @example
+ * ```ts
+ * const model = await loadModel("models/digits");
+ * ```
+ */
+export async function loadModel(
+  folder: string,
+  options: Omit<ModelOptions, "metadata"> & { readonly layers?: readonly LayerDefinition[] } = {},
+): Promise<Model> {
+  const { loadModelFile, tensorProblems } = await import("../io/modelFile.js");
+  const { ModelFileError } = await import("../io/errors.js");
+  const { layers, ...modelOptions } = options;
+  const { graph, tensors, metadata } = await loadModelFile(folder);
+  const node = fromGraph(graph, layers);
+  const expected = new Map(netParameters(node).map(({ tensor, shape }) => [tensor, shape]));
+  const problems = tensorProblems(expected, tensors);
+  if (problems.length > 0) throw new ModelFileError(folder, problems);
+  const model = new Model(node, { ...modelOptions, metadata });
+  model.setParameters(tensors);
+  return model;
 }
 
 /** Few distinct capacities, each a plan with an arena: the next power of two, at most the batch size. */

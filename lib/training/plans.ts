@@ -2,12 +2,14 @@
 import type { Backend, Executable, State } from "../backend/backend.js";
 import { lower } from "../graph/lower.js";
 import type { Program } from "../graph/program.js";
-import { withLabel, state as stateValue, type Value } from "../graph/value.js";
-import type { NamedNode } from "../layers/node.js";
+import { input, state as stateValue, withLabel, type Value } from "../graph/value.js";
+import type { LayerNode } from "../layers/definition.js";
+import { emitNet, netParameters } from "../layers/emit.js";
+import { listNodes, rootOf } from "../layers/node.js";
 import { emitLoss, type LossName } from "../losses/losses.js";
+import { rescale } from "../ops/arithmetic.js";
 import { gradients } from "../ops/gradient.js";
 import type { Optimizer } from "../optimizers/sgd.js";
-import { emitNetwork, listParameters } from "./network.js";
 
 /** What one Program does. */
 export type PlanKind =
@@ -26,9 +28,16 @@ export function slotName(optimizer: Optimizer, slot: string, parameter: string):
  * The Program of a request. Inputs in order: images, then (except to predict) the target. Outputs: predict gives the
  * net's output; evaluate and train give the loss and the output.
  */
-export function buildProgram(nodes: readonly NamedNode[], request: PlanRequest): Program {
-  const training = request.kind === "train";
-  const { output, parameters, updates } = emitNetwork(nodes, { ...request, training });
+export function buildProgram(net: LayerNode, request: PlanRequest): Program {
+  const parameters = new Map<string, Value>();
+  const { output, updates } = emitNet(net, images(net, request), {
+    training: request.kind === "train",
+    parameter: ({ tensor, shape }) => {
+      const value = stateValue(tensor, shape);
+      parameters.set(tensor, value);
+      return value;
+    },
+  });
   if (request.kind === "predict") {
     return lower({ outputs: [{ name: "output", value: output }] }, { rows: request.rows });
   }
@@ -38,12 +47,23 @@ export function buildProgram(nodes: readonly NamedNode[], request: PlanRequest):
     { name: "output", value: output },
   ];
   if (request.kind === "evaluate") return lower({ outputs }, { rows: request.rows });
-  const learned = listParameters(nodes).filter(({ spec }) => spec.trainable);
-  const values = learned.map(({ name }) => parameters.get(name)!);
-  const steps = withLabel("gradient", () => gradients(loss, values)).flatMap((gradient, i) =>
-    emitUpdate(request.optimizer, learned[i]!.name, values[i]!, gradient, learned[i]!.spec.role === "weight"),
-  );
+  const learned = netParameters(net).filter(({ trainable }) => trainable);
+  const values = learned.map(({ tensor }) => parameters.get(tensor)!);
+  const steps = withLabel("gradient", () => gradients(loss, values)).flatMap((gradient, i) => {
+    const { tensor, name } = learned[i]!;
+    // Decay pulls weights to zero; a bias or a batch norm's gamma has no reason to be small.
+    return emitUpdate(request.optimizer, tensor, values[i]!, gradient, name === "weight");
+  });
   return lower({ outputs, updates: [...updates, ...steps] }, { rows: request.rows });
+}
+
+/** The images as the net reads them: bytes stay bytes where rescale layers do the conversion. */
+function images(net: LayerNode, { rows, inputDtype }: PlanRequest): Value {
+  const root = rootOf(net);
+  const value = input("images", [rows, ...root.outputShape], { batched: true, dtype: inputDtype });
+  if (inputDtype === "f32") return value;
+  const readers = listNodes(net).filter(({ node }) => node.inputs.includes(root));
+  return readers.every(({ node }) => node.definition.type === "rescale") ? value : rescale(value);
 }
 
 function emitUpdate(
@@ -72,7 +92,7 @@ export class PlanCache {
   constructor(
     private readonly backend: Backend,
     private readonly state: State,
-    private readonly nodes: readonly NamedNode[],
+    private readonly net: LayerNode,
     private readonly capacity = 16,
   ) {}
 
@@ -80,7 +100,7 @@ export class PlanCache {
     const key = this.key(request);
     let executable = this.executables.get(key);
     if (executable === undefined) {
-      executable = this.backend.compile(buildProgram(this.nodes, request), this.state);
+      executable = this.backend.compile(buildProgram(this.net, request), this.state);
     } else {
       this.executables.delete(key);
     }

@@ -1,0 +1,17 @@
+/** striate: convolutional networks for Node.js. Ops on Values, for custom layers, are in `striate/ops`. */
+export { StriateError, ShapeError, OptionError, GraphError, GradientError } from "./errors.js";
+export { input, sequential } from "./layers/net.js";
+export type { Net } from "./layers/net.js";
+export * from "./layers/index.js";
+export { sgd, type Optimizer, type SgdOptions } from "./optimizers/sgd.js";
+export type { LossName } from "./losses/losses.js";
+export { Model, loadModel, type CallOptions, type EvaluateOptions, type ModelOptions } from "./training/model.js";
+export type { BatchRecord, EpochRecord, Evaluation, FitOptions, History } from "./training/fit.js";
+export type { Augment, Examples } from "./training/examples.js";
+export { run, runAsync } from "./run.js";
+export { backendInfo, setThreads } from "./backend/select.js";
+export type { BackendInfo, BackendName } from "./backend/backend.js";
+export { tensor, assertShape, type Tensor } from "./data/tensor.js";
+export { digits, type Digits } from "./data/digits.js";
+export { shiftImages } from "./data/augment.js";
+export type { Batch, Dataset } from "./data/dataset.js";

@@ -1,0 +1,91 @@
+/** Eager calls: a function of Values applied to arrays at once. A small Program behind it, from a cache. */
+import type { Backend, Executable, State } from "./backend/backend.js";
+import { selectBackend } from "./backend/select.js";
+import { elementCount, type Tensor } from "./data/tensor.js";
+import { OptionError, ShapeError } from "./errors.js";
+import { lower } from "./graph/lower.js";
+import type { Dtype, Program } from "./graph/program.js";
+import { input, type Value } from "./graph/value.js";
+
+/** Compiled Programs, by their own text; the least recently used goes first. */
+const cache = new Map<string, Executable>();
+const cacheSize = 64;
+let noState: { backend: Backend; state: State } | undefined;
+
+/**
+ * Applies ops to arrays on the calling thread.
+ * @param build is given one Value for each tensor, with its shape
+ * @returns the result of `build`, computed
+ * @throws GraphError, ShapeError where shapes do not fit
+ * @example
+ * ```ts
+ * const edges = run((x, k) => conv2d(x, k, { padding: "same" }), image, laplacian);
+ * ```
+ */
+export function run(
+  build: (...values: Value[]) => Value,
+  ...tensors: readonly Tensor[]
+): Tensor<readonly number[], Float32Array> {
+  const { executable, shape } = prepare(build, tensors);
+  const [data] = executable.run(
+    tensors.map((tensor) => tensor.data),
+    { rows: 1 },
+  );
+  return { shape, data: data! };
+}
+
+/** As run, off the calling thread. */
+export async function runAsync(
+  build: (...values: Value[]) => Value,
+  ...tensors: readonly Tensor[]
+): Promise<Tensor<readonly number[], Float32Array>> {
+  const { executable, shape } = prepare(build, tensors);
+  const [data] = await executable.runAsync(
+    tensors.map((tensor) => tensor.data),
+    { rows: 1 },
+  );
+  return { shape, data: data! };
+}
+
+function prepare(
+  build: (...values: Value[]) => Value,
+  tensors: readonly Tensor[],
+): { executable: Executable; shape: readonly number[] } {
+  const values = tensors.map((tensor, i) => {
+    if (tensor.data.length !== elementCount(tensor.shape) || tensor.data.length === 0) {
+      throw new ShapeError(
+        "data",
+        `run: argument ${i} of shape [${tensor.shape.join(", ")}] needs ${elementCount(tensor.shape)} elements, at least one, got ${tensor.data.length}`,
+      );
+    }
+    return input(`argument ${i}`, tensor.shape, { dtype: dtypeOf(tensor, i) });
+  });
+  const result = build(...values);
+  // An argument that the function does not use has no place in the Program.
+  const program = lower({ outputs: [{ name: "result", value: result }] }, { rows: 1 });
+  const used = program.storages.filter((storage) => storage.kind === "input").length;
+  if (used !== tensors.length)
+    throw new OptionError("build", `run: the function uses ${used} of its ${tensors.length} arguments`);
+  return { executable: compiled(program), shape: result.shape };
+}
+
+function compiled(program: Program): Executable {
+  const backend = selectBackend();
+  if (noState?.backend !== backend) {
+    noState = { backend, state: backend.createState([]) };
+    cache.clear();
+  }
+  const key = JSON.stringify(program);
+  const executable = cache.get(key) ?? backend.compile(program, noState.state);
+  cache.delete(key);
+  cache.set(key, executable);
+  if (cache.size > cacheSize) cache.delete(cache.keys().next().value!);
+  return executable;
+}
+
+function dtypeOf({ data }: Tensor, index: number): Dtype {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Int32Array) return "i32";
+  if (data instanceof Uint8Array) return "u8";
+  throw new OptionError("tensors", `run: argument ${index} must hold a Float32Array, an Int32Array or a Uint8Array`);
+}

@@ -47,7 +47,7 @@ export interface FitOptions<In extends Shape = Shape, Out extends Shape = Shape>
   readonly augment?: Augment<In>;
   readonly onBatch?: (record: BatchRecord) => void;
   /** Returning false ends the fit after this epoch. */
-  readonly onEpoch?: (record: EpochRecord) => void | boolean;
+  readonly onEpoch?: (record: EpochRecord) => unknown;
 }
 
 export interface History {

@@ -1,0 +1,100 @@
+/** A case: one op of the schema with concrete operands, as data. Runners, planted bugs and benches share the tables. */
+import { opSchemas, type OpName } from "../../lib/graph/opSchema.js";
+import type { Dtype } from "../../lib/graph/program.js";
+import type { Value } from "../../lib/graph/value.js";
+import { type Distribution, Random } from "./random.js";
+import { type Bounded, oracles, type Rounding, sizeOf, tensor, type Tensor } from "./oracle/index.js";
+
+export interface OperandSpec {
+  readonly shape: readonly number[];
+  readonly values: Distribution;
+  readonly dtype?: Dtype;
+  /** shape[0] counts rows. */
+  readonly batched?: boolean;
+  /** A parameter: also tried as a State tensor, which backends may pack. */
+  readonly parameter?: boolean;
+}
+
+export interface ResultShape {
+  readonly shape: readonly number[];
+  readonly batched?: boolean;
+}
+
+export interface StepCase {
+  readonly name: string;
+  readonly op: OpName;
+  /** In the order of the schema; undefined where an optional one is absent. */
+  readonly operands: readonly (OperandSpec | undefined)[];
+  readonly results: readonly (ResultShape | undefined)[];
+  /** By the names of the schema. */
+  readonly attributes: Readonly<Record<string, number>>;
+  /** Capacity; 1 where nothing is batched. */
+  readonly rows: number;
+  /** Live rows to try; default: the capacity and, if it is more than 1, one row less. */
+  readonly live?: readonly number[];
+  readonly learningRate?: number;
+  /** The algorithm that the native backend must choose: a silent fallback is a failure. */
+  readonly algorithm?: string | RegExp;
+  /** [result, operand] pairs that the planner may place in the same memory: also tried so. */
+  readonly inPlace?: readonly (readonly [number, number])[];
+  /** The same by the functions of lib/ops, from the operands as Values: must lower to this very step. */
+  readonly build?: (operands: readonly (Value | undefined)[]) => Value | readonly Value[];
+  /** Multiplies the derived tolerance, with the reason (an algorithm with another error constant). */
+  readonly slack?: { readonly factor: number; readonly reason: string };
+}
+
+export function attributeList(op: OpName, attributes: Readonly<Record<string, number>>): number[] {
+  return opSchemas[op].attributes.map((name) => {
+    const value = attributes[name];
+    if (value === undefined) throw new Error(`${op}: the case lacks attribute ${name}`);
+    return value;
+  });
+}
+
+export function liveRowsOf(stepCase: StepCase): readonly number[] {
+  return stepCase.live ?? (stepCase.rows > 1 ? [stepCase.rows, stepCase.rows - 1] : [stepCase.rows]);
+}
+
+/** The shape with only `rows` of its rows. */
+export function liveShape(
+  spec: { readonly shape: readonly number[]; readonly batched?: boolean },
+  rows: number,
+): readonly number[] {
+  return spec.batched === true ? [rows, ...spec.shape.slice(1)] : spec.shape;
+}
+
+/** The operand's values at full capacity, rounded to what its dtype can hold. */
+export function drawOperands(stepCase: StepCase): (Float64Array | undefined)[] {
+  return stepCase.operands.map((spec, i) => {
+    if (spec === undefined) return undefined;
+    const random = new Random(`${stepCase.op} ${stepCase.name} ${String(i)}`);
+    const size = sizeOf(spec.shape);
+    return Float64Array.from({ length: size }, (_, index) => Math.fround(spec.values(random, index, size)));
+  });
+}
+
+/** What the oracle says for `rows` live rows. */
+export function expectation(
+  stepCase: StepCase,
+  values: readonly (Float64Array | undefined)[],
+  rows: number,
+  rounding: Rounding,
+): Bounded[] {
+  const operands = stepCase.operands.map((spec, i): Tensor | undefined => {
+    if (spec === undefined) return undefined;
+    const shape = liveShape(spec, rows);
+    return tensor(shape, values[i]!.subarray(0, sizeOf(shape)));
+  });
+  const shapes = stepCase.results.flatMap((result) => (result === undefined ? [] : [liveShape(result, rows)]));
+  const context = { rounding, shapes, rows, learningRate: stepCase.learningRate ?? 0 };
+  const results = oracles[stepCase.op]!(operands, stepCase.attributes, context);
+  const factor = stepCase.slack?.factor ?? 1;
+  return results.map((result, i) => {
+    if (result.shape.join() !== shapes[i]!.join()) {
+      throw new Error(
+        `${stepCase.name}: the oracle made [${result.shape.join()}], the case says [${shapes[i]!.join()}]`,
+      );
+    }
+    return factor === 1 ? result : { ...result, tolerance: result.tolerance.map((t) => t * factor) };
+  });
+}

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const digits = [..."0123456789"].map(Number);
+const digits = Array.from({ length: 10 }, (_, digit) => digit);
 
 /** One row of a table, `["00", "01", ...]`: a tuple, which a digit in quotes indexes as well as a number does. */
 function row(entry: (digit: number) => string): string {

@@ -131,9 +131,7 @@ export type DepthwiseConv2dVerdict<I extends Shape, K, S, P, D, M extends number
 
 /** [height, width, channels * depthMultiplier] */
 export type DepthwiseConv2dShape<I extends Shape, K, S, P, D, M extends number, R extends Rounding> =
-  IsPositive<M> extends false
-    ? [number, number, number]
-    : Conv2dShape<I, Multiply<Channels<I>, M>, K, S, P, D, R>;
+  IsPositive<M> extends false ? [number, number, number] : Conv2dShape<I, Multiply<Channels<I>, M>, K, S, P, D, R>;
 
 function channelsFault(input: Shape, options: Conv2dOptions): Fault | undefined {
   const { filters, groups = 1, inChannels } = options;
@@ -144,8 +142,7 @@ function channelsFault(input: Shape, options: Conv2dOptions): Fault | undefined 
     const has = `the input ${showShape(input)} has ${channels} channels`;
     return ["inChannels", `inChannels is ${showValue(inChannels)} but ${has}`];
   }
-  if (channels % groups !== 0)
-    return ["groups", `groups ${groups} does not divide the ${channels} input channels`];
+  if (channels % groups !== 0) return ["groups", `groups ${groups} does not divide the ${channels} input channels`];
   if (filters % groups !== 0) return ["groups", `groups ${groups} does not divide the ${filters} filters`];
   return undefined;
 }

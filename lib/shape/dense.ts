@@ -48,10 +48,7 @@ export type ReshapeVerdict<I extends Shape, T extends Shape> =
         ? "ok"
         : Size<T> extends Size<I>
           ? "ok"
-          : [
-              "shape",
-              `shape ${ShowShape<T>} has ${Size<T>} elements but the input ${ShowShape<I>} has ${Size<I>}`,
-            ];
+          : ["shape", `shape ${ShowShape<T>} has ${Size<T>} elements but the input ${ShowShape<I>} has ${Size<I>}`];
 
 /**
  * The output shape of a dense layer: [units].
@@ -86,7 +83,8 @@ export function flattenShape(input: Shape): [number] {
  */
 export function reshapeShape(layer: string, input: Shape, options: ReshapeOptions): number[] {
   const { shape } = options;
-  if (!Array.isArray(shape) || !shape.every(isPositive)) {
+  const given: unknown = shape;
+  if (!Array.isArray(given) || !given.every(isPositive)) {
     reject(layer, ["shape", `shape must be positive whole numbers, got ${showValue(shape)}`]);
   }
   if (sizeOf(shape) !== sizeOf(input)) {

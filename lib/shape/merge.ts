@@ -3,10 +3,7 @@ import type { Add } from "./arithmetic.js";
 import type { Compatible, Fault, MergeSize, Plain, Shape, ShowShape } from "./types.js";
 import { reject, showShape } from "./values.js";
 
-type SameFrom<A extends Shape, B extends Shape> = A extends readonly [
-  infer a extends number,
-  ...infer A1 extends Shape,
-]
+type SameFrom<A extends Shape, B extends Shape> = A extends readonly [infer a extends number, ...infer A1 extends Shape]
   ? B extends readonly [infer b extends number, ...infer B1 extends Shape]
     ? Compatible<a, b> extends true
       ? SameFrom<A1, B1>
@@ -86,10 +83,7 @@ export function addShape(layer: string, first: Shape, ...others: readonly Shape[
 }
 
 function concatFault(first: Shape, other: Shape): Fault | undefined {
-  const differ = (what: string): Fault => [
-    "other",
-    `${showShape(first)} and ${showShape(other)}: ${what} differ`,
-  ];
+  const differ = (what: string): Fault => ["other", `${showShape(first)} and ${showShape(other)}: ${what} differ`];
   if (first.length !== other.length) return differ("ranks");
   const axis = first.findIndex((size, index) => index < first.length - 1 && size !== other[index]);
   if (axis === -1) return undefined;

@@ -1,25 +1,9 @@
 // The shape rules of pooling, on types and on values.
-import type {
-  Channels,
-  IsImage,
-  NeedsImage,
-  Offer,
-  OrNumber,
-  Padding,
-  Pair,
-  Rounding,
-  Shape,
-} from "./types.js";
+import type { Channels, IsImage, NeedsImage, Offer, OrNumber, Padding, Pair, Rounding, Shape } from "./types.js";
 import { needsImage, reject } from "./values.js";
 import { resolveWindow } from "./window.js";
 import type { Window } from "./window.js";
-import type {
-  WindowHeight,
-  WindowNames,
-  WindowOptionsVerdict,
-  WindowVerdict,
-  WindowWidth,
-} from "./windowTypes.js";
+import type { WindowHeight, WindowNames, WindowOptionsVerdict, WindowVerdict, WindowWidth } from "./windowTypes.js";
 
 /** Options of maxPool2d; the type parameters hold the literals that the shape rule reads. */
 export interface Pool2dOptions<K = Pair, S = Pair | undefined, P = Padding, R = Rounding> {
@@ -36,12 +20,12 @@ export interface Pool2dOptions<K = Pair, S = Pair | undefined, P = Padding, R = 
 }
 
 /** Options of avgPool2d. */
-export interface AvgPool2dOptions<
-  K = Pair,
-  S = Pair | undefined,
-  P = Padding,
-  R = Rounding,
-> extends Pool2dOptions<K, S, P, R> {
+export interface AvgPool2dOptions<K = Pair, S = Pair | undefined, P = Padding, R = Rounding> extends Pool2dOptions<
+  K,
+  S,
+  P,
+  R
+> {
   /** Whether the zeros of the padding count in the average, as in PyTorch; Keras leaves them out. Default true. */
   readonly countIncludePad?: boolean;
 }
@@ -55,9 +39,7 @@ interface SizeNames<S> extends WindowNames {
 
 /** "ok", or the option of a pooling layer at fault. */
 export type Pool2dVerdict<I extends Shape, K, S, P, R extends Rounding> =
-  IsImage<I> extends false
-    ? ["size", NeedsImage<I>]
-    : WindowVerdict<I, K, StrideOr<S, K>, P, 1, R, SizeNames<S>>;
+  IsImage<I> extends false ? ["size", NeedsImage<I>] : WindowVerdict<I, K, StrideOr<S, K>, P, 1, R, SizeNames<S>>;
 
 /** [height, width, channels] */
 export type Pool2dShape<I extends Shape, K, S, P, R extends Rounding> =

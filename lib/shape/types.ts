@@ -35,10 +35,7 @@ export type Demand<V, Layer extends string> = V extends readonly [
   ? { readonly [_ in Option]: ShapeError<`${Layer}: ${Sentence}`> }
   : unknown;
 /** {@link Demand} on a whole argument. */
-export type DemandArgument<V, Layer extends string> = V extends readonly [
-  string,
-  infer Sentence extends string,
-]
+export type DemandArgument<V, Layer extends string> = V extends readonly [string, infer Sentence extends string]
   ? ShapeError<`${Layer}: ${Sentence}`>
   : unknown;
 
@@ -46,17 +43,9 @@ export type DemandArgument<V, Layer extends string> = V extends readonly [
 export type Offer<T, All> = T extends unknown ? All : never;
 
 /** The part of a {@link Pair} that counts for the height. */
-export type HeightOf<P> = P extends readonly [infer A extends number, number]
-  ? A
-  : P extends number
-    ? P
-    : number;
+export type HeightOf<P> = P extends readonly [infer A extends number, number] ? A : P extends number ? P : number;
 /** The part of a {@link Pair} that counts for the width. */
-export type WidthOf<P> = P extends readonly [number, infer A extends number]
-  ? A
-  : P extends number
-    ? P
-    : number;
+export type WidthOf<P> = P extends readonly [number, infer A extends number] ? A : P extends number ? P : number;
 
 /** true for `number` and for positive whole literals. To be asked before any division: by 0 it would not end. */
 export type IsPositive<N> = N extends number
@@ -97,15 +86,9 @@ export type Plain<S extends Shape> = { -readonly [K in keyof S]: S[K] };
 export type OrNumber<T> = T extends number ? T : number;
 
 /** Of rank 3, or of unknown rank. */
-export type IsImage<I extends Shape> = number extends I["length"]
-  ? true
-  : I["length"] extends 3
-    ? true
-    : false;
+export type IsImage<I extends Shape> = number extends I["length"] ? true : I["length"] extends 3 ? true : false;
 /** The channels of an image. */
-export type Channels<I extends Shape> = I extends readonly [number, number, infer C extends number]
-  ? C
-  : number;
+export type Channels<I extends Shape> = I extends readonly [number, number, infer C extends number] ? C : number;
 /** Equal, or not known to differ. */
 export type Compatible<A extends number, B extends number> = number extends A
   ? true
@@ -126,7 +109,4 @@ export type Size<S extends Shape, R extends number = 1> = number extends S["leng
 /** The sentence of every rule that works on images only. */
 export type NeedsImage<I extends Shape> = `needs an input [height, width, channels], got ${ShowShape<I>}`;
 /** The sentence about an option that counts something. */
-export type MustBePositive<
-  Option extends string,
-  V,
-> = `${Option} must be a positive whole number, got ${ShowValue<V>}`;
+export type MustBePositive<Option extends string, V> = `${Option} must be a positive whole number, got ${ShowValue<V>}`;

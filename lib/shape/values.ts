@@ -44,9 +44,7 @@ export function mustBePositive(option: string, value: unknown): Fault {
 
 /** The sentence of every rule that works on images only; `option` is what is blamed. */
 export function needsImage(option: string, input: Shape): Fault | undefined {
-  return input.length === 3
-    ? undefined
-    : [option, `needs an input [height, width, channels], got ${showShape(input)}`];
+  return input.length === 3 ? undefined : [option, `needs an input [height, width, channels], got ${showShape(input)}`];
 }
 
 /**

@@ -117,11 +117,7 @@ function countWindows(axis: AxisOptions, name: "height" | "width", names: Window
  * windowOutput({ size: 32, kernel: 5, stride: 1, dilation: 1, padBefore: 2, padAfter: 2, rounding: "exact" }); // 32
  * ```
  */
-export function windowOutput(
-  axis: AxisOptions,
-  name: "height" | "width" = "height",
-  layer = "window",
-): number {
+export function windowOutput(axis: AxisOptions, name: "height" | "width" = "height", layer = "window"): number {
   const count = countWindows(axis, name, kernelAndStride);
   if (typeof count !== "number") throw new ShapeError(count[0], `${layer}: ${count[1]}`);
   return count;
@@ -150,8 +146,7 @@ function isPadding(padding: unknown): boolean {
   if (pair === undefined) return false;
   // Two numbers, or two pairs of numbers: a mixture is neither.
   return (
-    pair.every(isNatural) ||
-    pair.every((side) => Array.isArray(side) && (pairOf(side)?.every(isNatural) ?? false))
+    pair.every(isNatural) || pair.every((side) => Array.isArray(side) && (pairOf(side)?.every(isNatural) ?? false))
   );
 }
 
@@ -186,12 +181,7 @@ interface ResolvedAxis {
   readonly declared: readonly [before: number, after: number];
 }
 
-function resolveAxis(
-  input: Shape,
-  index: 0 | 1,
-  options: CompleteOptions,
-  names: WindowNames,
-): ResolvedAxis | Fault {
+function resolveAxis(input: Shape, index: 0 | 1, options: CompleteOptions, names: WindowNames): ResolvedAxis | Fault {
   const pick = (pair: Pair): number => (typeof pair === "number" ? pair : pair[index]);
   const size = input[index] ?? 0;
   const kernel = pick(options.kernel);

@@ -70,10 +70,7 @@ type FittingStride<U extends number, S extends keyof Below> =
 type StrideHint<U extends number, S extends number> = S extends keyof Below
   ? `Use stride ${FittingStride<U, S>}`
   : "Change the stride";
-type Lines<
-  Name,
-  Count extends number,
-> = `${Name extends "height" ? "row" : "column"}${Count extends 1 ? "" : "s"}`;
+type Lines<Name, Count extends number> = `${Name extends "height" ? "row" : "column"}${Count extends 1 ? "" : "s"}`;
 type PaddingHint<Name, Count> = Count extends number ? `pad ${Count} more ${Lines<Name, Count>}` : never;
 
 /**

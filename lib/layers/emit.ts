@@ -53,7 +53,7 @@ export interface EmitNetOptions {
  * ```
  */
 export function emitNet(output: LayerNode, x: Value, options: EmitNetOptions): EmittedNet {
-  const { training, parameter = ({ tensor, shape }) => state(tensor, shape) } = options;
+  const { training, parameter = ({ tensor, shape }: NetParameter) => state(tensor, shape) } = options;
   const expected = rootOf(output).outputShape;
   if (showShape(x.shape.slice(1)) !== showShape(expected)) {
     throw new GraphError(`input: must have the shape [rows, ${expected.join(", ")}], got ${showShape(x.shape)}`);

@@ -1,0 +1,28 @@
+// Layer values, blocks, and what a layer of one's own needs. The fluent surface is net.ts.
+export { conv2d, depthwiseConv2d } from "./conv2d.js";
+export type { Conv2dRule, DepthwiseConv2dRule } from "./conv2d.js";
+export { dense } from "./dense.js";
+export type { DenseRule } from "./dense.js";
+export { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "./pool2d.js";
+export type { GlobalPoolRule, Pool2dRule } from "./pool2d.js";
+export { leakyRelu, relu, rescale, sigmoid, softmax, tanh } from "./activation.js";
+export type { LeakyReluOptions, RescaleOptions, SameRule } from "./activation.js";
+export { batchNorm } from "./batchNorm.js";
+export type { BatchNormOptions } from "./batchNorm.js";
+export { flatten, reshape } from "./reshape.js";
+export type { FlattenRule, ReshapeRule } from "./reshape.js";
+export { addBranches, concatBranches, residual, stack } from "./blocks.js";
+export type { AddBranchesRule, ConcatBranchesRule, ResidualRule, StackRule } from "./blocks.js";
+export { defineLayer } from "./layer.js";
+export type { Layer, LayerShape, LayerVerdict, Rule, ShapeIn, VerdictOf } from "./layer.js";
+export type { EmitContext, LayerDefinition, LayerNode, ParameterRole, ParameterSpec } from "./definition.js";
+export { netFromJson } from "./net.js";
+export type { Branch } from "./net.js";
+export { countNet, summary } from "./summary.js";
+export type { LayerCounts, LayerSummary, NetSummary } from "./summary.js";
+export type { LayerGraph, LayerRecord } from "./graph.js";
+export type { NameOnly } from "./options.js";
+export type { Conv2dOptions, ConvolutionAlgorithm, DepthwiseConv2dOptions, Precision } from "../shape/conv2d.js";
+export type { DenseOptions, ReshapeOptions } from "../shape/dense.js";
+export type { AvgPool2dOptions, Pool2dOptions } from "../shape/pool2d.js";
+export type { Padding, Pair, Rounding, Shape, Sides } from "../shape/types.js";

@@ -90,7 +90,7 @@ const channelSums: readonly StepCase[] = [
   operands: [{ shape, batched: true, values }],
   results: [{ shape: [shape[shape.length - 1]!] }],
   attributes: {},
-  rows: shape[0]!,
+  rows: shape[0],
 }));
 
 export const cases: readonly StepCase[] = [...sums, ...copies, ...fills, ...rescales, ...channelSums];

@@ -1,6 +1,6 @@
 /** conv2d, its two gradients, im2col and col2im: seven nested loops, nothing clever. */
 import { epilogue } from "./activation.js";
-import { type Attributes, type Bounded, flushed, type Oracle, type Tensor, zeros } from "./tensor.js";
+import { type Attributes, type Bounded, flushed, type Oracle, type Rounding, type Tensor, zeros } from "./tensor.js";
 
 interface Sites {
   readonly image: readonly number[];
@@ -78,11 +78,14 @@ export class ProductSums {
     this.#magnitude[index]! += Math.abs(a * b);
   }
 
-  /** `sum` is the unit of the accumulator, `store` that of the stored result. */
-  close({ sum, store }: { sum: number; store: number }): Bounded {
+  /** `sum` is the unit of the accumulator, `store` that of the stored result, `partial` that of stored partial sums. */
+  close({ sum, store }: Rounding, partial = 0): Bounded {
     const { data, tolerance } = this.result;
     for (let i = 0; i < data.length; i++) {
-      tolerance[i] = (this.#terms[i]! + 1) * (sum * this.#magnitude[i]! + flushed) + 2 * store * Math.abs(data[i]!);
+      tolerance[i] =
+        (this.#terms[i]! + 1) * (sum * this.#magnitude[i]! + flushed) +
+        partial * this.#magnitude[i]! +
+        2 * store * Math.abs(data[i]!);
     }
     return this.result;
   }
@@ -120,7 +123,8 @@ export const conv2dBackwardInput: Oracle = ([dy, filter], attributes, { rounding
   forEachProduct(shapes[0]!, filter!.shape, dy!.shape, attributes, (image, weight, output) => {
     sums.add(image, dy!.data[output]!, filter!.data[weight]!);
   });
-  return [sums.close(rounding)];
+  // the explicit algorithm stores its matrix of columns, partial sums over the filters, before it adds them up
+  return [sums.close(rounding, attributes["algorithm"] === 1 ? rounding.store : 0)];
 };
 
 export const conv2dBackwardFilter: Oracle = ([x, dy], attributes, { rounding, shapes }) => {

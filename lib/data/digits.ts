@@ -21,7 +21,7 @@ const classes = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] as const;
 const shares = [0.6, 0.2, 0.2] as const;
 const splitSeed = 0;
 
-export type Digits8x8 = Dataset<readonly [8, 8, 1], Float32Array>;
+export type Digits8x8 = Dataset<[8, 8, 1], Float32Array>;
 
 export interface Digits {
   /** 1,078 images to learn from. */

@@ -69,3 +69,12 @@ export class GradientError extends StriateError {
     super("ERR_STRIATE_GRADIENT", message, options);
   }
 }
+
+/** STRIATE_BACKEND=native, but the addon does not load; the message lists causes and remedies. */
+export class BackendError extends StriateError {
+  declare readonly code: "ERR_STRIATE_BACKEND";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_STRIATE_BACKEND", message, options);
+  }
+}

@@ -1,0 +1,87 @@
+/** Activations: y = act(x), and the gradient from y alone. */
+import { activationCodes } from "../../graph/opSchema.js";
+import type { Attributes, Operands, ReferenceKernel } from "./kernel.js";
+import { spanOf } from "./tensor.js";
+
+/**
+ * Applies an activation to `count` float64 values in place. NaN propagates: every comparison is written so that it is
+ * false for NaN and keeps the value.
+ */
+export function activate(values: Float64Array, count: number, activation: number, slope: number): void {
+  switch (activation) {
+    case activationCodes.relu:
+      for (let i = 0; i < count; i++) if (values[i]! <= 0) values[i] = 0;
+      break;
+    case activationCodes.leakyRelu:
+      for (let i = 0; i < count; i++) if (values[i]! < 0) values[i]! *= slope;
+      break;
+    case activationCodes.sigmoid:
+      for (let i = 0; i < count; i++) values[i] = 1 / (1 + Math.exp(-values[i]!));
+      break;
+    case activationCodes.tanh:
+      for (let i = 0; i < count; i++) values[i] = Math.tanh(values[i]!);
+      break;
+  }
+}
+
+/** act(v) of one value: for ops that compute element by element. */
+export function activated(v: number, activation: number, slope: number): number {
+  switch (activation) {
+    case activationCodes.relu:
+      return v <= 0 ? 0 : v;
+    case activationCodes.leakyRelu:
+      return v < 0 ? v * slope : v;
+    case activationCodes.sigmoid:
+      return 1 / (1 + Math.exp(-v));
+    case activationCodes.tanh:
+      return Math.tanh(v);
+    default:
+      return v;
+  }
+}
+
+function forward({ x, y }: Operands<"activation">, { activation, slope }: Attributes<"activation">): void {
+  const { pixels, channels } = spanOf(x, y);
+  for (let p = 0; p < pixels; p++) {
+    const from = x.offset + p * x.pixelStride;
+    const to = y.offset + p * y.pixelStride;
+    for (let c = 0; c < channels; c++) y.data[to + c] = activated(x.data[from + c]!, activation, slope);
+  }
+}
+
+/**
+ * dy * act'(x) from y = act(x). At the kink of relu and leakyRelu the derivative is that of the negative side, as in
+ * PyTorch; slope >= 0 makes y <= 0 there and only there. A dead unit passes 0 even where dy is NaN.
+ */
+function gradient(y: number, dy: number, activation: number, slope: number): number {
+  switch (activation) {
+    case activationCodes.relu:
+      return y <= 0 ? 0 : dy;
+    case activationCodes.leakyRelu:
+      return y <= 0 ? dy * slope : dy;
+    case activationCodes.sigmoid:
+      return dy * y * (1 - y);
+    case activationCodes.tanh:
+      return dy * (1 - y * y);
+    default:
+      return dy;
+  }
+}
+
+function backward(
+  { y, dy, dx }: Operands<"activation.backward">,
+  { activation, slope }: Attributes<"activation.backward">,
+): void {
+  const { pixels, channels } = spanOf(y, dy, dx);
+  for (let p = 0; p < pixels; p++) {
+    const fromY = y.offset + p * y.pixelStride;
+    const fromDy = dy.offset + p * dy.pixelStride;
+    const to = dx.offset + p * dx.pixelStride;
+    for (let c = 0; c < channels; c++) {
+      dx.data[to + c] = gradient(y.data[fromY + c]!, dy.data[fromDy + c]!, activation, slope);
+    }
+  }
+}
+
+export const activationKernel: ReferenceKernel<"activation"> = { run: forward };
+export const activationBackwardKernel: ReferenceKernel<"activation.backward"> = { run: backward };

@@ -1,0 +1,169 @@
+/**
+ * Batch normalisation over the last dimension: y = act((x - mean) * gamma / sqrt(variance + epsilon) + beta), where
+ * mean and variance are given (inference) or those of the live pixels (train).
+ */
+import { activated } from "./activation.js";
+import type { Attributes, KernelContext, Operands, ReferenceKernel } from "./kernel.js";
+import { zeroedFloat64 } from "./scratch.js";
+import type { Tensor } from "./tensor.js";
+
+/** Element `c` of a tensor [channels]. */
+function at({ data, offset }: Tensor, c: number): number {
+  return data[offset + c]!;
+}
+
+interface Affine {
+  readonly activation: number;
+  readonly slope: number;
+  /** Of each channel: x is multiplied by scale[c], after mean[c] was subtracted. */
+  readonly scale: Float64Array;
+  readonly mean: (c: number) => number;
+}
+
+function normalise(x: Tensor, y: Tensor, beta: Tensor, { activation, slope, scale, mean }: Affine): void {
+  for (let c = 0; c < x.channels; c++) {
+    const centre = mean(c);
+    const factor = scale[c]!;
+    const shift = at(beta, c);
+    let from = x.offset + c;
+    let to = y.offset + c;
+    for (let p = 0; p < x.pixels; p++, from += x.pixelStride, to += y.pixelStride) {
+      y.data[to] = activated((x.data[from]! - centre) * factor + shift, activation, slope);
+    }
+  }
+}
+
+function inference(
+  { x, gamma, beta, mean, variance, y }: Operands<"batchNorm.inference">,
+  { epsilon, activation, slope }: Attributes<"batchNorm.inference">,
+): void {
+  const scale = zeroedFloat64("channels", x.channels);
+  for (let c = 0; c < x.channels; c++) scale[c] = at(gamma, c) / Math.sqrt(at(variance, c) + epsilon);
+  normalise(x, y, beta, { activation, slope, scale, mean: (c) => at(mean, c) });
+}
+
+/** Two passes, so that a large mean costs no digits of the variance. */
+function train(
+  { x, gamma, beta, y, mean, variance }: Operands<"batchNorm.train">,
+  { epsilon, activation, slope }: Attributes<"batchNorm.train">,
+): void {
+  const { channels, pixels, data, pixelStride } = x;
+  const means = zeroedFloat64("channels", channels);
+  const scale = zeroedFloat64("secondChannels", channels);
+  for (let c = 0; c < channels; c++) {
+    let sum = 0;
+    for (let p = 0, from = x.offset + c; p < pixels; p++, from += pixelStride) sum += data[from]!;
+    const centre = sum / pixels;
+    let squares = 0;
+    for (let p = 0, from = x.offset + c; p < pixels; p++, from += pixelStride) squares += (data[from]! - centre) ** 2;
+    means[c] = centre;
+    scale[c] = at(gamma, c) / Math.sqrt(squares / pixels + epsilon);
+    mean.data[mean.offset + c] = centre;
+    variance.data[variance.offset + c] = squares / pixels;
+  }
+  normalise(x, y, beta, { activation, slope, scale, mean: (c) => means[c]! });
+}
+
+/** Sums over the live pixels of one channel: of dy, and of dy * (x - mean). */
+function gradientSums(x: Tensor, dy: Tensor, mean: number, c: number): readonly [sum: number, weighted: number] {
+  let sum = 0;
+  let weighted = 0;
+  let fromX = x.offset + c;
+  let fromDy = dy.offset + c;
+  for (let p = 0; p < x.pixels; p++, fromX += x.pixelStride, fromDy += dy.pixelStride) {
+    const gradient = dy.data[fromDy]!;
+    sum += gradient;
+    weighted += gradient * (x.data[fromX]! - mean);
+  }
+  return [sum, weighted];
+}
+
+/** With x' = (x - mean) * inverse: dbeta = sum dy, dgamma = sum dy * x', dx = dy * gamma * inverse. */
+function inferenceBackward(
+  { x, gamma, mean, variance, dy, dx, dgamma, dbeta }: Operands<"batchNorm.inferenceBackward">,
+  { epsilon }: Attributes<"batchNorm.inferenceBackward">,
+): void {
+  for (let c = 0; c < x.channels; c++) {
+    const inverse = 1 / Math.sqrt(at(variance, c) + epsilon);
+    const [sum, weighted] = gradientSums(x, dy, at(mean, c), c);
+    dbeta.data[dbeta.offset + c] = sum;
+    dgamma.data[dgamma.offset + c] = weighted * inverse;
+    const factor = at(gamma, c) * inverse;
+    let from = dy.offset + c;
+    let to = dx.offset + c;
+    for (let p = 0; p < x.pixels; p++, from += dy.pixelStride, to += dx.pixelStride) {
+      dx.data[to] = dy.data[from]! * factor;
+    }
+  }
+}
+
+/** Mean and variance depend on x too: dx = gamma * inverse * (dy - mean of dy - x' * mean of dy * x'). */
+function trainBackward(
+  { x, gamma, mean, variance, dy, dx, dgamma, dbeta }: Operands<"batchNorm.trainBackward">,
+  { epsilon }: Attributes<"batchNorm.trainBackward">,
+): void {
+  const { pixels } = x;
+  for (let c = 0; c < x.channels; c++) {
+    const centre = at(mean, c);
+    const inverse = 1 / Math.sqrt(at(variance, c) + epsilon);
+    const [sum, weighted] = gradientSums(x, dy, centre, c);
+    dbeta.data[dbeta.offset + c] = sum;
+    dgamma.data[dgamma.offset + c] = weighted * inverse;
+    const factor = at(gamma, c) * inverse;
+    const meanGradient = sum / pixels;
+    const slope = (weighted * inverse * inverse) / pixels;
+    let fromX = x.offset + c;
+    let fromDy = dy.offset + c;
+    let to = dx.offset + c;
+    for (let p = 0; p < pixels; p++, fromX += x.pixelStride, fromDy += dy.pixelStride, to += dx.pixelStride) {
+      dx.data[to] = factor * (dy.data[fromDy]! - meanGradient - (x.data[fromX]! - centre) * slope);
+    }
+  }
+}
+
+/** running = (1 - momentum) * running + momentum * batch, the variance unbiased; in place on State. */
+function updateStatistics(
+  {
+    batchMean,
+    batchVariance,
+    runningMean,
+    runningVariance,
+    newMean,
+    newVariance,
+  }: Operands<"batchNorm.updateStatistics">,
+  { momentum, pixelsPerRow }: Attributes<"batchNorm.updateStatistics">,
+  { rows }: KernelContext,
+): void {
+  const count = rows * pixelsPerRow;
+  // One value has no spread to estimate: its biased variance, 0, is kept instead of 0 / 0.
+  const unbiased = count > 1 ? count / (count - 1) : 1;
+  for (let c = 0; c < newMean.channels; c++) {
+    newMean.data[newMean.offset + c] = (1 - momentum) * at(runningMean, c) + momentum * at(batchMean, c);
+    newVariance.data[newVariance.offset + c] =
+      (1 - momentum) * at(runningVariance, c) + momentum * at(batchVariance, c) * unbiased;
+  }
+}
+
+/** filter' = filter * s, bias' = (bias - mean) * s + beta with s = gamma / sqrt(variance + epsilon) per output channel. */
+function fold(operands: Operands<"batchNorm.fold">, { epsilon }: Attributes<"batchNorm.fold">): void {
+  const { filter, bias, gamma, beta, mean, variance, foldedFilter, foldedBias } = operands;
+  for (let c = 0; c < filter.channels; c++) {
+    const scale = at(gamma, c) / Math.sqrt(at(variance, c) + epsilon);
+    const shift = bias === undefined ? 0 : at(bias, c);
+    foldedBias.data[foldedBias.offset + c] = (shift - at(mean, c)) * scale + at(beta, c);
+    let from = filter.offset + c;
+    let to = foldedFilter.offset + c;
+    for (let p = 0; p < filter.pixels; p++, from += filter.pixelStride, to += foldedFilter.pixelStride) {
+      foldedFilter.data[to] = filter.data[from]! * scale;
+    }
+  }
+}
+
+export const batchNormInferenceKernel: ReferenceKernel<"batchNorm.inference"> = { run: inference };
+export const batchNormInferenceBackwardKernel: ReferenceKernel<"batchNorm.inferenceBackward"> = {
+  run: inferenceBackward,
+};
+export const batchNormTrainKernel: ReferenceKernel<"batchNorm.train"> = { run: train };
+export const batchNormTrainBackwardKernel: ReferenceKernel<"batchNorm.trainBackward"> = { run: trainBackward };
+export const batchNormUpdateStatisticsKernel: ReferenceKernel<"batchNorm.updateStatistics"> = { run: updateStatistics };
+export const batchNormFoldKernel: ReferenceKernel<"batchNorm.fold"> = { run: fold };

@@ -1,0 +1,203 @@
+/**
+ * Convolution and its two gradients. With patches as rows of a matrix ("columns", pixels x taps) and the filter as a
+ * matrix (taps x output channels), per group:
+ *
+ *   y       = columns * filter                  [pixels x taps] [taps x out]
+ *   columns'= dy * transposed filter            [pixels x out]  [out x taps], scattered back into dx
+ *   dfilter = transposed columns * dy           [taps x pixels] [pixels x out]
+ *
+ * All three go through the one product of gemm.ts. Columns exist for a tile of pixels at a time, small enough for the cache;
+ * `algorithm: "im2col"` stores the whole matrix instead, as the textbooks do.
+ */
+import { algorithmCodes } from "../../graph/opSchema.js";
+import { depthwiseBackwardFilter, depthwiseBackwardInput, depthwiseForward } from "./depthwise.js";
+import { noEpilogue, storeProduct } from "./epilogue.js";
+import { multiplyAdd, rightFactor, roundUpToTile, tileSize, type Matrix } from "./gemm.js";
+import { gatherPatches, PatchScatter } from "./im2col.js";
+import type { AlgorithmChoice, Attributes, Operands, ReferenceKernel } from "./kernel.js";
+import { scratchFloat32, zeroedFloat64 } from "./scratch.js";
+import type { Tensor } from "./tensor.js";
+import { imageOf, isPointwise, type Image, type Window } from "./window.js";
+
+/** Elements of a tile of columns: 128 KiB, a share of the second-level cache. */
+const tileElements = 32768;
+
+interface Geometry {
+  readonly window: Window;
+  readonly groups: number;
+  /** Input and output channels of a group. */
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Rows of the filter matrix: kernelH * kernelW * inChannels. */
+  readonly taps: number;
+  /** Output pixels over all live samples. */
+  readonly pixels: number;
+  /** Output pixels whose columns are computed at a time. */
+  readonly tileRows: number;
+  readonly wholeMatrix: boolean;
+}
+
+function geometryOf(filter: Tensor, y: Tensor, attributes: Attributes<"conv2d.backwardInput">): Geometry {
+  const [kernelH, kernelW, inChannels] = filter.shape as [number, number, number];
+  const [, outH, outW] = y.shape as [number, number, number];
+  const { groups } = attributes;
+  const taps = kernelH * kernelW * inChannels;
+  const tile = Math.floor(tileElements / taps / tileSize) * tileSize;
+  return {
+    window: { ...attributes, kernelH, kernelW, outH, outW },
+    groups,
+    inChannels,
+    outChannels: y.channels / groups,
+    taps,
+    pixels: y.pixels,
+    tileRows: Math.min(Math.max(tile, 4 * tileSize), 512, roundUpToTile(y.pixels)),
+    wholeMatrix: attributes.algorithm === algorithmCodes.im2col,
+  };
+}
+
+/** Depthwise: products with one row of taps and one column would be all overhead. */
+function isDepthwise(filter: Tensor, groups: number): boolean {
+  return groups > 1 && filter.shape[2] === 1;
+}
+
+/** Hands out columns, [pixels x taps], for tiles of output pixels: from the image itself, a tile, or the whole matrix. */
+function columnsOf(image: Image, geometry: Geometry): (first: number, rows: number) => Matrix {
+  const { window, taps, pixels, tileRows, wholeMatrix } = geometry;
+  if (wholeMatrix) {
+    const data = scratchFloat32("columns", pixels * taps);
+    gatherPatches(image, window, 0, pixels, data, 0, taps);
+    return (first) => ({ data, offset: first * taps, rowStride: taps, columnStride: 1 });
+  }
+  if (isPointwise(window, image)) {
+    const { data, pixelStride } = image;
+    return (first) => ({ data, offset: image.offset + first * pixelStride, rowStride: pixelStride, columnStride: 1 });
+  }
+  const data = scratchFloat32("columns", tileRows * taps);
+  return (first, rows) => {
+    gatherPatches(image, window, first, rows, data, 0, taps);
+    return { data, offset: 0, rowStride: taps, columnStride: 1 };
+  };
+}
+
+/** The filter of one group as a matrix [taps x outChannels]. */
+function filterMatrix(filter: Tensor, group: number, outChannels: number): Matrix {
+  const { data, offset, pixelStride } = filter;
+  return { data, offset: offset + group * outChannels, rowStride: pixelStride, columnStride: 1 };
+}
+
+function transposed({ data, offset, rowStride, columnStride }: Matrix): Matrix {
+  return { data, offset, rowStride: columnStride, columnStride: rowStride };
+}
+
+/** Pixels from `first` on of one group's channels as a matrix [rows x outChannels]. */
+function pixelMatrix(y: Tensor, first: number, channel: number): Matrix {
+  const { data, offset, pixelStride } = y;
+  return { data, offset: offset + first * pixelStride + channel, rowStride: pixelStride, columnStride: 1 };
+}
+
+function forward(operands: Operands<"conv2d">, attributes: Attributes<"conv2d">): void {
+  const { x, filter, bias, residual, y } = operands;
+  const geometry = geometryOf(filter, y, attributes);
+  const epilogue = { bias, residual, activation: attributes.activation, slope: attributes.slope };
+  if (chooseFor(operands, attributes).algorithm === "loops") {
+    depthwiseForward(imageOf(x), filter, y, geometry.window, epilogue);
+    return;
+  }
+  const { inChannels, outChannels, taps, pixels, tileRows } = geometry;
+  const stride = roundUpToTile(outChannels);
+  for (let group = 0; group < geometry.groups; group++) {
+    const columns = columnsOf(imageOf(x, group * inChannels, inChannels), geometry);
+    const right = rightFactor(filterMatrix(filter, group, outChannels), taps, outChannels, pixels);
+    for (let pixel = 0; pixel < pixels; pixel += tileRows) {
+      const rows = Math.min(tileRows, pixels - pixel);
+      const product = zeroedFloat64("product", roundUpToTile(rows) * stride);
+      multiplyAdd(columns(pixel, rows), rows, right, product);
+      const region = { pixel, channel: group * outChannels, rows, columns: outChannels };
+      storeProduct(product, stride, y, region, epilogue);
+    }
+  }
+}
+
+function backwardInput(
+  operands: Operands<"conv2d.backwardInput">,
+  attributes: Attributes<"conv2d.backwardInput">,
+): void {
+  const { dy, filter, dx } = operands;
+  const geometry = geometryOf(filter, dy, attributes);
+  if (chooseFor(operands, attributes).algorithm === "loops") {
+    depthwiseBackwardInput(dy, filter, imageOf(dx), geometry.window);
+    return;
+  }
+  const { window, inChannels, outChannels, taps, pixels, wholeMatrix } = geometry;
+  const tileRows = wholeMatrix ? pixels : geometry.tileRows;
+  const stride = roundUpToTile(taps);
+  for (let group = 0; group < geometry.groups; group++) {
+    const image = imageOf(dx, group * inChannels, inChannels);
+    const right = rightFactor(transposed(filterMatrix(filter, group, outChannels)), outChannels, taps, pixels);
+    const scatter = isPointwise(window, image) && !wholeMatrix ? undefined : new PatchScatter(image, window);
+    for (let pixel = 0; pixel < pixels; pixel += tileRows) {
+      const rows = Math.min(tileRows, pixels - pixel);
+      const product = zeroedFloat64("product", roundUpToTile(rows) * stride);
+      multiplyAdd(pixelMatrix(dy, pixel, group * outChannels), rows, right, product);
+      if (scatter !== undefined) scatter.add(pixel, rows, product, 0, stride);
+      else storeProduct(product, stride, dx, { pixel, channel: group * inChannels, rows, columns: taps }, noEpilogue);
+    }
+    scatter?.finish();
+  }
+}
+
+function backwardFilter(
+  operands: Operands<"conv2d.backwardFilter">,
+  attributes: Attributes<"conv2d.backwardFilter">,
+): void {
+  const { x, dy, dfilter } = operands;
+  const geometry = geometryOf(dfilter, dy, attributes);
+  if (chooseFor(operands, attributes).algorithm === "loops") {
+    depthwiseBackwardFilter(imageOf(x), dy, dfilter, geometry.window);
+    return;
+  }
+  const { inChannels, outChannels, taps, pixels, tileRows } = geometry;
+  const stride = roundUpToTile(outChannels);
+  for (let group = 0; group < geometry.groups; group++) {
+    const columns = columnsOf(imageOf(x, group * inChannels, inChannels), geometry);
+    const channel = group * outChannels;
+    // The sum over pixels runs tile by tile into one float64 matrix of the filter's size.
+    const product = zeroedFloat64("product", roundUpToTile(taps) * stride);
+    for (let pixel = 0; pixel < pixels; pixel += tileRows) {
+      const rows = Math.min(tileRows, pixels - pixel);
+      const right = rightFactor(pixelMatrix(dy, pixel, channel), rows, outChannels, taps);
+      multiplyAdd(transposed(columns(pixel, rows)), taps, right, product);
+    }
+    storeProduct(product, stride, dfilter, { pixel: 0, channel, rows: taps, columns: outChannels }, noEpilogue);
+  }
+}
+
+/** The ordered list: im2col if asked for, loops where depthwise, else the blocked product. */
+function choose(filter: Tensor, y: Tensor, attributes: Attributes<"conv2d.backwardInput">): AlgorithmChoice {
+  const { groups, algorithm } = attributes;
+  const { taps, pixels, tileRows } = geometryOf(filter, y, attributes);
+  if (algorithm === algorithmCodes.im2col) {
+    return { algorithm: "im2col", declined: [], scratchBytes: 4 * taps * pixels };
+  }
+  const declined = ["im2col: not asked for"];
+  if (isDepthwise(filter, groups)) return { algorithm: "loops", declined };
+  declined.push(`loops: ${groups === 1 ? "one group" : `${filter.shape[2]!} input channels per group`}`);
+  return { algorithm: "blockedGemm", declined, scratchBytes: 4 * taps * tileRows };
+}
+
+type AnyOperands = Operands<"conv2d"> | Operands<"conv2d.backwardInput"> | Operands<"conv2d.backwardFilter">;
+
+function chooseFor(operands: AnyOperands, attributes: Attributes<"conv2d.backwardInput">): AlgorithmChoice {
+  const filter = "filter" in operands ? operands.filter : operands.dfilter;
+  return choose(filter, "y" in operands ? operands.y : operands.dy, attributes);
+}
+
+export const conv2dKernel: ReferenceKernel<"conv2d"> = { run: forward, choose: chooseFor };
+export const conv2dBackwardInputKernel: ReferenceKernel<"conv2d.backwardInput"> = {
+  run: backwardInput,
+  choose: chooseFor,
+};
+export const conv2dBackwardFilterKernel: ReferenceKernel<"conv2d.backwardFilter"> = {
+  run: backwardFilter,
+  choose: chooseFor,
+};

@@ -1,0 +1,86 @@
+/** Executables of the reference backend: here or in the worker, the same Runner. */
+import { StriateError } from "../../errors.js";
+import type { Program, RunScalars } from "../../graph/program.js";
+import type { Executable, InputArray, RunOptions, StepExplanation } from "../backend.js";
+import { checkModeFromEnvironment } from "./poison.js";
+import { Runner } from "./runner.js";
+import type { ReferenceState } from "./state.js";
+import { verify } from "./verify.js";
+import { forgetRemote, workerClient, type RemoteExecutable } from "./workerClient.js";
+
+let lastId = 0;
+/** Executables by State, to be dropped with it. */
+const byState = new Map<number, Set<number>>();
+/** An Executable that was collected instead of disposed leaves a copy in the worker. */
+const collected = new FinalizationRegistry((executable: number) => forgetRemote(executable));
+
+/** The State is gone: the worker drops all that was compiled for it, and with that the State's memory. */
+export function forgetState(state: number): void {
+  for (const executable of byState.get(state) ?? []) forgetRemote(executable);
+  byState.delete(state);
+}
+
+export class ReferenceExecutable implements Executable {
+  private runner: Runner | undefined;
+  private readonly remote: RemoteExecutable;
+
+  constructor(
+    readonly program: Program,
+    state: ReferenceState,
+  ) {
+    const memory = state.usable();
+    verify(program, (name) => (memory.has(name) ? memory.tensor(name).length : undefined));
+    const checkMode = checkModeFromEnvironment();
+    this.remote = { id: ++lastId, program, memory, checkMode };
+    this.runner = new Runner(program, memory, checkMode);
+    collected.register(this, this.remote.id, this);
+    const siblings = byState.get(memory.shared.id) ?? new Set();
+    byState.set(memory.shared.id, siblings.add(this.remote.id));
+  }
+
+  private usable(): Runner {
+    if (this.runner !== undefined) return this.runner;
+    throw new StriateError("ERR_STRIATE_DISPOSED", "executable: it was disposed and cannot run any more");
+  }
+
+  run(inputs: readonly InputArray[], scalars: RunScalars): Float32Array[] {
+    const runner = this.usable();
+    runner.checkArguments(inputs, scalars);
+    return runner.run(inputs, scalars);
+  }
+
+  async runAsync(
+    inputs: readonly InputArray[],
+    scalars: RunScalars,
+    { signal }: RunOptions = {},
+  ): Promise<Float32Array[]> {
+    signal?.throwIfAborted();
+    this.usable().checkArguments(inputs, scalars);
+    return workerClient().run(this.remote, inputs.map(copyOf), { ...scalars }, signal);
+  }
+
+  explain(): readonly StepExplanation[] {
+    return this.usable().explain();
+  }
+
+  dispose(): void {
+    if (this.runner === undefined) return;
+    this.runner = undefined;
+    collected.unregister(this);
+    byState.get(this.remote.memory.shared.id)?.delete(this.remote.id);
+    forgetRemote(this.remote.id);
+  }
+}
+
+/** A copy in a buffer of its own, for transfer: slice() of a Node Buffer would share memory. */
+function copyOf(input: InputArray): InputArray {
+  // By name: arrays from another realm (a test runner's, say) have other constructors.
+  switch (input[Symbol.toStringTag]) {
+    case "Float32Array":
+      return new Float32Array(input);
+    case "Int32Array":
+      return new Int32Array(input);
+    default:
+      return new Uint8Array(input);
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * A Program bound to a State's memory, run in this thread: the heart of Executables and of the worker alike.
+ */
+import { StriateError } from "../../errors.js";
+import type { OpName } from "../../graph/opSchema.js";
+import type { Program, RunScalars, Step } from "../../graph/program.js";
+import type { InputArray, StepExplanation } from "../backend.js";
+import { attributesOf, operandsOf, type Attributes, type KernelContext, type Operands } from "./kernel.js";
+import { kernelOf } from "./kernels.js";
+import { heldRead, heldUpdate, heldWrite } from "./lock.js";
+import { planPoison, poison } from "./poison.js";
+import type { StateMemory } from "./state.js";
+import { viewOf, type Tensor, type TensorData } from "./tensor.js";
+import { isBatched } from "./verify.js";
+
+/** What a run asks of its caller, and tells it. All of it is absent in synchronous runs. */
+export interface RunControl {
+  /** Asked between steps: stop now? */
+  aborted(): boolean;
+  /** Asked once, before anything is committed or returned: from here on the run cannot be aborted any more. */
+  enterCommit(): boolean;
+  /** Parts of the State's lock that this run holds from now on. */
+  holds(held: number): void;
+}
+
+/** The run was aborted: the State is untouched. */
+export class AbortedRun extends Error {}
+
+/** Operands change their `data` from run to run. */
+type BoundTensor = { -readonly [Key in keyof Tensor]: Tensor[Key] };
+
+interface BoundStep {
+  readonly run: (operands: Operands<OpName>, attributes: Attributes<OpName>, context: KernelContext) => void;
+  readonly operands: Operands<OpName>;
+  readonly attributes: Attributes<OpName>;
+}
+
+/** All steps for one number of live rows. */
+interface Binding {
+  readonly rows: number;
+  readonly tensors: readonly BoundTensor[];
+  readonly prepare: readonly BoundStep[];
+  readonly steps: readonly BoundStep[];
+  readonly commit: readonly BoundStep[];
+}
+
+const nothing = new Float32Array(0);
+
+export class Runner {
+  private readonly batched: readonly boolean[];
+  private readonly trains: boolean;
+  private readonly deadAfter: readonly (readonly number[])[] | undefined;
+  /** The memory of arena and prepared storages, made by the first run. */
+  private own: readonly Float32Array[] | undefined;
+  private binding: Binding | undefined;
+  private preparedVersion: number | undefined;
+
+  /** @param program verified */
+  constructor(
+    readonly program: Program,
+    private readonly memory: StateMemory,
+    checkMode: boolean,
+  ) {
+    this.batched = program.storages.map((_, i) => isBatched(program, i));
+    this.trains = program.commit.length > 0;
+    this.deadAfter = checkMode ? planPoison(program) : undefined;
+  }
+
+  /** Elements that a caller passes to, or gets from, a storage when `rows` rows are live. */
+  private liveSize(storage: number, rows: number): number {
+    const { size } = this.program.storages[storage]!;
+    return this.batched[storage] ? (size / this.program.rows) * rows : size;
+  }
+
+  /** @throws StriateError ERR_STRIATE_ARGUMENT where inputs or scalars do not fit the Program */
+  checkArguments(inputs: readonly InputArray[], { rows, learningRate }: RunScalars): void {
+    const { program } = this;
+    if (!Number.isInteger(rows) || rows < 1 || rows > program.rows) {
+      throw argumentError(`rows must be a whole number from 1 to ${program.rows}, got ${rows}`);
+    }
+    if (learningRate === undefined ? program.commit.some(({ op }) => op === "sgd") : !Number.isFinite(learningRate)) {
+      throw argumentError(`learningRate must be a finite number, got ${learningRate}`);
+    }
+    let next = 0;
+    program.storages.forEach(({ kind, dtype, name }, storage) => {
+      if (kind !== "input") return;
+      const input: unknown = inputs[next++];
+      const expected = arrayNames[dtype];
+      if (!ArrayBuffer.isView(input) || (input as InputArray)[Symbol.toStringTag] !== expected) {
+        throw argumentError(`input ${name} must be a ${expected}, got ${describe(input)}`);
+      }
+      const size = this.liveSize(storage, rows);
+      if ((input as InputArray).length !== size) {
+        throw argumentError(
+          `input ${name} must have ${size} elements (${rows} rows), got ${(input as InputArray).length}`,
+        );
+      }
+    });
+    if (inputs.length !== next) throw argumentError(`the Program takes ${next} inputs, got ${inputs.length}`);
+  }
+
+  /** Arguments were checked. @throws AbortedRun where `control` says so, or what a step throws */
+  run(inputs: readonly InputArray[], scalars: RunScalars, control?: RunControl): Float32Array[] {
+    const { lock } = this.memory;
+    const held = this.trains ? heldUpdate : heldRead;
+    if (this.trains) lock.acquireUpdate();
+    else lock.acquireRead();
+    control?.holds(held);
+    try {
+      this.memory.checkUsable();
+      return this.runLocked(inputs, scalars, control);
+    } finally {
+      this.release();
+      control?.holds(0);
+      if (this.trains) lock.releaseUpdate();
+      else lock.releaseRead();
+    }
+  }
+
+  private runLocked(
+    inputs: readonly InputArray[],
+    scalars: RunScalars,
+    control: RunControl | undefined,
+  ): Float32Array[] {
+    const { lock } = this.memory;
+    const context = { rows: scalars.rows, learningRate: scalars.learningRate ?? 0 };
+    const binding = this.bind(scalars.rows);
+    const outputs = this.attach(binding, inputs);
+    if (this.preparedVersion !== lock.version) {
+      for (const step of binding.prepare) step.run(step.operands, step.attributes, context);
+      this.preparedVersion = lock.version;
+    }
+    binding.steps.forEach((step, i) => {
+      if (control?.aborted()) throw new AbortedRun();
+      step.run(step.operands, step.attributes, context);
+      this.poisonAfter(binding, i);
+    });
+    if (control !== undefined && !control.enterCommit()) throw new AbortedRun();
+    if (this.trains) {
+      lock.acquireWrite();
+      control?.holds(heldUpdate + heldWrite);
+      // Commit steps only compute on verified operands: they cannot throw, so the State cannot be left half written.
+      binding.commit.forEach((step, i) => {
+        step.run(step.operands, step.attributes, context);
+        this.poisonAfter(binding, binding.steps.length + i);
+      });
+      control?.holds(heldUpdate);
+      lock.releaseWrite();
+    }
+    return outputs;
+  }
+
+  private bind(rows: number): Binding {
+    if (this.binding?.rows === rows) return this.binding;
+    const { program } = this;
+    const tensors: readonly BoundTensor[] = program.buffers.map((buffer) => viewOf(buffer, nothing, rows));
+    const boundStep = ({ op, inputs, outputs, attributes }: Step): BoundStep => ({
+      run: kernelOf(op).run,
+      operands: operandsOf(
+        op,
+        [...inputs, ...outputs].map((id) => (id < 0 ? undefined : tensors[id])),
+      ),
+      attributes: attributesOf(op, attributes),
+    });
+    this.binding = {
+      rows,
+      tensors,
+      prepare: program.prepare.map(boundStep),
+      steps: program.steps.map(boundStep),
+      commit: program.commit.map(boundStep),
+    };
+    return this.binding;
+  }
+
+  /** Gives every buffer its memory for this run; returns the outputs, new for each run. */
+  private attach({ tensors, rows }: Binding, inputs: readonly InputArray[]): Float32Array[] {
+    const { storages, buffers } = this.program;
+    this.own ??= storages.map(({ kind, size }) =>
+      kind === "arena" || kind === "prepared" ? new Float32Array(size) : nothing,
+    );
+    const outputs: Float32Array[] = [];
+    let nextInput = 0;
+    const memory = storages.map(({ kind, name }, i): TensorData => {
+      if (kind === "input") return inputs[nextInput++]!;
+      if (kind === "state") return this.memory.tensor(name);
+      if (kind !== "output") return this.own![i]!;
+      const output = new Float32Array(this.liveSize(i, rows));
+      outputs.push(output);
+      return output;
+    });
+    if (this.deadAfter !== undefined) {
+      storages.forEach(({ kind }, i) => {
+        if (kind === "arena" || kind === "output") memory[i]!.fill(NaN);
+      });
+    }
+    // Inputs of other dtypes reach only the ops that take them, which verify() made sure of.
+    buffers.forEach((buffer, i) => (tensors[i]!.data = memory[buffer.storage]! as Float32Array));
+    return outputs;
+  }
+
+  private poisonAfter(binding: Binding, time: number): void {
+    for (const id of this.deadAfter?.[time] ?? []) poison(binding.tensors[id]!);
+  }
+
+  /** Lets go of the memory of inputs, outputs and State. */
+  private release(): void {
+    for (const tensor of this.binding?.tensors ?? []) tensor.data = nothing;
+  }
+
+  explain(): StepExplanation[] {
+    const binding = this.bind(this.program.rows);
+    const { prepare, steps, commit } = this.program;
+    const bound = [...binding.prepare, ...binding.steps, ...binding.commit];
+    return [...prepare, ...steps, ...commit].map(({ op }, i) => {
+      const { operands, attributes } = bound[i]!;
+      const choice = kernelOf(op).choose?.(operands, attributes);
+      return {
+        algorithm: choice?.algorithm ?? "loops",
+        kernel: "reference",
+        declined: choice?.declined ?? [],
+        packedBytes: 0,
+        scratchBytes: choice?.scratchBytes ?? 0,
+      };
+    });
+  }
+}
+
+const arrayNames = { f32: "Float32Array", i32: "Int32Array", u8: "Uint8Array" } as const;
+
+function describe(value: unknown): string {
+  return value === undefined ? "nothing" : Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function argumentError(rule: string): StriateError {
+  return new StriateError("ERR_STRIATE_ARGUMENT", `run: ${rule}`);
+}

@@ -378,7 +378,8 @@ function sizeUp(c: Convolution): Sized {
   };
 }
 
-function forward(c: Convolution): StepCase {
+/** The forward op of a convolution. */
+export function forward(c: Convolution): StepCase {
   const { attributes, rows, x, filter, y } = sizeUp(c);
   const { stride, padding, dilation, rounding, groups, algorithm } = c;
   const fused = c.residual === true || (c.activation ?? 0) !== 0;

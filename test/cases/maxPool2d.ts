@@ -5,7 +5,8 @@ import { type ErrorCase, placeholder } from "../support/errorCase.js";
 import type { StepCase } from "../support/stepCase.js";
 import { type Pooling, poolings, sizePooling } from "./pooling.js";
 
-function pool(c: Pooling, name: string, values: Distribution): StepCase[] {
+/** Forward and backward op of one pooling. */
+export function pool(c: Pooling, name: string, values: Distribution): StepCase[] {
   const { attributes, rows, x, y } = sizePooling(c);
   const options = { size: c.size, stride: c.stride, padding: c.padding, rounding: c.rounding };
   const image = { shape: x, batched: true, values };

@@ -39,6 +39,8 @@ export interface StepCase {
   readonly inPlace?: readonly (readonly [number, number])[];
   /** The same by the functions of lib/ops, from the operands as Values: must lower to this very step. */
   readonly build?: (operands: readonly (Value | undefined)[]) => Value | readonly Value[];
+  /** The gradient that flows into the first result, from Values. Default: normal. */
+  readonly dy?: Distribution;
   /** Multiplies the derived tolerance, with the reason (an algorithm with another error constant). */
   readonly slack?: { readonly factor: number; readonly reason: string };
 }

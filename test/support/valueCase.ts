@@ -16,7 +16,7 @@ import {
   type Tensor,
   tensor,
 } from "./oracle/index.js";
-import { Random } from "./random.js";
+import { normal, Random } from "./random.js";
 import {
   attributeList,
   drawOperands,
@@ -105,17 +105,20 @@ export function loweringFailures(stepCase: StepCase): string[] {
   return failures;
 }
 
-export function forwardFailures(stepCase: StepCase, backend: Backend): string[] {
+/** The results of the case with `rows` live rows, through a graph. */
+export function runForward(stepCase: StepCase, backend: Backend, rows: number): Float32Array[] {
   const results = [stepCase.build!(operandValues(stepCase))].flat();
-  const program = lower(
-    { outputs: results.map((value, i) => ({ name: `result${String(i)}`, value })) },
-    { rows: stepCase.rows },
-  );
+  const outputs = results.map((value, i) => ({ name: `result${String(i)}`, value }));
+  return run(backend, lower({ outputs }, { rows: stepCase.rows }), namedSpecs(stepCase, drawOperands(stepCase)), rows);
+}
+
+export function forwardFailures(stepCase: StepCase, backend: Backend): string[] {
   const values = drawOperands(stepCase);
   return liveRowsOf(stepCase).flatMap((rows) => {
-    const outputs = run(backend, program, namedSpecs(stepCase, values), rows);
     const wants = expectation(stepCase, values, rows, roundingOf(backend));
-    return outputs.flatMap((got, i) => difference(`${String(rows)} rows: result ${String(i)}`, got, wants[i]!) ?? []);
+    return runForward(stepCase, backend, rows).flatMap(
+      (got, i) => difference(`${String(rows)} rows: result ${String(i)}`, got, wants[i]!) ?? [],
+    );
   });
 }
 
@@ -129,52 +132,59 @@ export function hasGradient(stepCase: StepCase): boolean {
   );
 }
 
-/** The gradient of the first result with respect to every operand, from a random gradient of that result. */
-export function gradientFailures(stepCase: StepCase, backend: Backend): string[] {
+/** Operands that the graph differentiates by: the statistics of batch norm inference are constants by definition. */
+function differentiable({ op, operands }: StepCase): number[] {
+  const last = op === "batchNorm.inference" ? 3 : Infinity;
+  return operands.flatMap((spec, i) => (spec === undefined || (spec.dtype ?? "f32") !== "f32" || i >= last ? [] : [i]));
+}
+
+function drawSeed(stepCase: StepCase): { readonly spec: OperandSpec; readonly values: Float64Array } {
+  const spec: OperandSpec = { ...stepCase.results[0]!, values: stepCase.dy ?? normal };
+  const random = new Random(`dy of ${stepCase.op} ${stepCase.name}`);
+  const size = sizeOf(spec.shape);
+  return { spec, values: Float64Array.from({ length: size }, (_, i) => Math.fround(spec.values(random, i, size))) };
+}
+
+/** The gradient of the first result with respect to every operand: undefined where there is none. */
+export function runGradient(stepCase: StepCase, backend: Backend, rows: number): (Float32Array | undefined)[] {
   const operands = operandValues(stepCase);
   const result = [stepCase.build!(operands)].flat()[0]!;
   const seed = input("dy", result.shape, { batched: result.batched });
-  const wanted = operands.flatMap((value, i) => (value === undefined || value.dtype !== "f32" ? [] : [i]));
-  // statistics of batch norm inference are constants by definition
-  const differentiable = wanted.filter((i) => stepCase.op !== "batchNorm.inference" || i < 3);
+  const by = differentiable(stepCase);
   const found = gradients(
     result,
-    differentiable.map((i) => operands[i]!),
+    by.map((i) => operands[i]!),
     seed,
   );
   const program = lower(
-    { outputs: found.map((value, i) => ({ name: `d${String(differentiable[i])}`, value })) },
+    { outputs: found.map((value, i) => ({ name: `d${String(by[i])}`, value })) },
     { rows: stepCase.rows },
   );
-  const values = drawOperands(stepCase);
-  const random = new Random(`dy of ${stepCase.name}`);
-  const dySpec: OperandSpec = { shape: result.shape, batched: result.batched, values: (r) => r.normal() };
-  const dy = Float64Array.from({ length: sizeOf(result.shape) }, () => Math.fround(random.normal()));
-  const specs = namedSpecs(stepCase, values).set("dy", { spec: dySpec, values: dy });
+  const specs = namedSpecs(stepCase, drawOperands(stepCase)).set("dy", drawSeed(stepCase));
+  const outputs = run(backend, program, specs, rows);
+  return operands.map((_, i) => (by.includes(i) ? outputs[by.indexOf(i)] : undefined));
+}
+
+export function gradientFailures(stepCase: StepCase, backend: Backend): string[] {
   return liveRowsOf(stepCase).flatMap((rows) => {
-    const outputs = run(backend, program, specs, rows);
-    const wants = gradientExpectation(stepCase, values, dySpec, dy, rows, roundingOf(backend));
-    return outputs.flatMap((got, i) => {
-      const operand = differentiable[i]!;
-      return difference(`${String(rows)} rows: gradient of operand ${String(operand)}`, got, wants[operand]!) ?? [];
+    const wants = gradientExpectation(stepCase, rows, roundingOf(backend));
+    return runGradient(stepCase, backend, rows).flatMap((got, i) => {
+      if (got === undefined) return [];
+      return difference(`${String(rows)} rows: gradient of operand ${String(i)}`, got, wants[i]!) ?? [];
     });
   });
 }
 
-function gradientExpectation(
-  stepCase: StepCase,
-  values: readonly (Float64Array | undefined)[],
-  dySpec: OperandSpec,
-  dy: Float64Array,
-  rows: number,
-  rounding: Rounding,
-): (Bounded | undefined)[] {
+/** What the oracle says about {@link runGradient}. */
+export function gradientExpectation(stepCase: StepCase, rows: number, rounding: Rounding): (Bounded | undefined)[] {
   const live = (spec: OperandSpec, data: Float64Array): Tensor => {
     const shape = liveShape(spec, rows);
     return tensor(shape, data.subarray(0, sizeOf(shape)));
   };
+  const values = drawOperands(stepCase);
+  const seed = drawSeed(stepCase);
   const operands = stepCase.operands.map((spec, i) => spec && live(spec, values[i]!));
   const results = expectation(stepCase, values, rows, rounding);
   const context = { rounding, shapes: results.map(({ shape }) => shape), rows, learningRate: 0 };
-  return gradientOracles[stepCase.op]!(operands, results, live(dySpec, dy), stepCase.attributes, context);
+  return gradientOracles[stepCase.op]!(operands, results, live(seed.spec, seed.values), stepCase.attributes, context);
 }

@@ -32,7 +32,7 @@ export async function info(values: OptionValues<typeof options>, terminal: Termi
   if (loadError !== undefined) lines.push(`the native backend is not in use: ${loadError}`);
   if (values.model !== undefined) {
     const model = await loadModel(values.model);
-    lines.push("", model.summary(), "", `metadata ${JSON.stringify(model.metadata, undefined, 2)}`);
+    lines.push("", model.summary(), "", `metadata ${JSON.stringify(model.metadata)}`);
   }
   terminal.out.write(`${lines.join("\n")}\n`);
 }

@@ -9,7 +9,7 @@ const options = {
     short: "e",
     placeholder: "N",
     help: "passes over the training images",
-    default: 40,
+    default: 30,
     parse: wholeNumber(1, 100_000),
   },
   "batch-size": { short: "b", placeholder: "N", help: "images in a step", default: 32, parse: wholeNumber(1, 1078) },
@@ -55,17 +55,17 @@ type Classifier = Model<[8, 8, 1], [10]>;
 
 const input = [8, 8, 1] as const;
 
-/** Three convolutions, each with batch norm and ReLU: 24,090 parameters. */
+/** Three convolutions, each with batch norm (whose beta is their bias) and ReLU: 25,978 parameters. */
 const convolutionalNet = () =>
   sequential(input)
-    .conv2d({ filters: 16, kernel: 3, padding: "same" })
+    .conv2d({ filters: 16, kernel: 3, padding: "same", useBias: false })
     .batchNorm()
     .relu()
-    .conv2d({ filters: 32, kernel: 3, padding: "same" })
+    .conv2d({ filters: 32, kernel: 3, padding: "same", useBias: false })
     .batchNorm()
     .relu()
     .maxPool2d({ size: 2 })
-    .conv2d({ filters: 64, kernel: 3, padding: "same" })
+    .conv2d({ filters: 64, kernel: 3, padding: "same", useBias: false })
     .batchNorm()
     .relu()
     .maxPool2d({ size: 2 })
@@ -82,6 +82,7 @@ interface Run {
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  readonly weightDecay: number;
   readonly augment: Augment<[8, 8, 1]> | undefined;
 }
 
@@ -97,7 +98,7 @@ async function trainAndChoose(
   data: { readonly train: Digits; readonly validation: Digits },
   context: { readonly terminal: Terminal; readonly quiet: boolean; readonly signal: AbortSignal },
 ): Promise<Chosen> {
-  const { model, epochs, batchSize, learningRate, augment } = run;
+  const { model, epochs, batchSize, learningRate, weightDecay, augment } = run;
   const batches = epochs * Math.ceil(data.train.labels.length / batchSize);
   const progress = showProgress(context.terminal.error, { label: run.label, batches, quiet: context.quiet });
   let chosen: Chosen | undefined;
@@ -106,7 +107,7 @@ async function trainAndChoose(
     await model.fit(data.train, {
       epochs,
       batchSize,
-      optimizer: sgd({ learningRate, momentum: 0.9, weightDecay: 1e-4 }),
+      optimizer: sgd({ learningRate, momentum: 0.9, weightDecay }),
       loss: "crossEntropy",
       learningRate: (epoch) => (learningRate / 2) * (1 + Math.cos((Math.PI * (epoch - 1)) / epochs)),
       validation: data.validation,
@@ -146,13 +147,16 @@ export async function train(values: TrainValues, terminal: Terminal, signal: Abo
       epochs: values.epochs,
       batchSize: values["batch-size"],
       learningRate: values["learning-rate"],
+      weightDecay: 2e-3,
       augment: randomShift({ distance: 1 }),
     };
     results.push({ seed, model, chosen: await trainAndChoose(run, data, context) });
   }
   const baseline = softmaxRegression().model({ seed: values.seed });
-  const linear = { model: baseline, epochs: 60, batchSize: 32, learningRate: 0.1, augment: undefined };
-  await trainAndChoose({ label: "softmax regression", ...linear }, data, context);
+  // Settings of its own, with which it does best on the validation images; shifts would only hurt it.
+  const linear = { epochs: 60, batchSize: 32, learningRate: 0.1, weightDecay: 0, augment: undefined };
+  const quiet = values.quiet || terminal.error.isTTY !== true;
+  await trainAndChoose({ label: "softmax regression", model: baseline, ...linear }, data, { ...context, quiet });
 
   // Everything is chosen: from here on, and only from here, the test images are looked at.
   const tested: number[] = [];

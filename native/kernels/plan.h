@@ -1,0 +1,45 @@
+// Plans of ops with one algorithm: a table of kernels picked by instruction set, and a body that runs it.
+#pragma once
+#include <string>
+#include <utility>
+
+#include "kernels/op.h"
+
+// STRIATE_KERNELS(isa, kSoftmax) is the table kSoftmaxAvx2, kSoftmaxSse2 or kSoftmaxNeon; the other
+// architecture's tables are not in this build.
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define STRIATE_KERNELS(isa, table) (static_cast<void>(isa), table##Neon)
+#else
+#define STRIATE_KERNELS(isa, table) ((isa) == ::striate::Isa::avx2 ? table##Avx2 : table##Sse2)
+#endif
+
+namespace striate {
+
+template <class Body>
+class BodyPlan final : public OpPlan {
+ public:
+  BodyPlan(size_t scratchBytes, Body body) : scratchBytes_(scratchBytes), body_(std::move(body)) {}
+  size_t scratchBytes() const override { return scratchBytes_; }
+  Status run(const RunContext& context, const void* const* in, void* const* out) const override {
+    return body_(context, in, out);
+  }
+
+ private:
+  size_t scratchBytes_;
+  Body body_;
+};
+
+// body(context, in, out) -> Status. `kernel` is the name without its ISA: "softmax_fwd_f32".
+template <class Body>
+std::unique_ptr<OpPlan> makePlan(const OpRequest& request, const char* algorithm, const char* kernel,
+                                 size_t scratchBytes, Body body) {
+  auto plan = std::make_unique<BodyPlan<Body>>(scratchBytes, std::move(body));
+  plan->algorithm = algorithm;
+  plan->kernel = std::string(kernel) + "__" + isaName(request.isa);
+  return plan;
+}
+
+inline const float* f32(const void* p) { return static_cast<const float*>(p); }
+inline float* f32(void* p) { return static_cast<float*>(p); }
+
+}  // namespace striate

@@ -1,0 +1,169 @@
+#include "test/op_fixture.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "test/isa.h"
+
+namespace striate::test {
+namespace {
+
+// Behind the data, as much as the widest vector; before it, Tensor's offset.
+constexpr int64_t kBand = 32;
+
+int64_t sizeOf(Dtype dtype) { return dtype == Dtype::u8 ? 1 : 4; }
+
+OpRequest requestOf(const std::vector<TensorDesc>& in, const std::vector<TensorDesc>& out,
+                    const std::vector<double>& attributes, int64_t rows) {
+  return {in.data(), out.data(), attributes.data(), rows, testIsa()};
+}
+
+std::vector<TensorDesc> descsOf(const std::vector<Tensor*>& tensors) {
+  std::vector<TensorDesc> descs;
+  for (const Tensor* tensor : tensors) descs.push_back(tensor->desc);
+  return descs;
+}
+
+size_t length(const char* const* names) {
+  size_t count = 0;
+  while (names[count] != nullptr) ++count;
+  return count;
+}
+
+const OpEntry& entryOf(const char* name, size_t operands, size_t results, size_t attributes) {
+  const OpEntry* entry = findOp(name);
+  REQUIRE(entry != nullptr);
+  REQUIRE(length(entry->operands) == operands);
+  REQUIRE(length(entry->results) == results);
+  REQUIRE(length(entry->attributes) == attributes);
+  return *entry;
+}
+
+bool sameBits(const std::byte* a, const std::byte* b, size_t n) { return std::memcmp(a, b, n) == 0; }
+
+}  // namespace
+
+Tensor::Tensor(std::vector<int64_t> dims, TensorOptions options) : offset_(options.offset) {
+  desc.present = true;
+  desc.dtype = options.dtype;
+  desc.rank = static_cast<int>(dims.size());
+  for (size_t i = 0; i < dims.size(); ++i) desc.dims[i] = dims[i];
+  desc.pixelStride = desc.channels() + options.gap;
+  desc.batched = options.batched;
+  const int64_t extent = (desc.pixels() - 1) * desc.pixelStride + desc.channels();
+  bytes_.assign(static_cast<size_t>((offset_ + extent + kBand) * sizeOf(options.dtype)),
+                std::byte{0xff});  // NaN, -1, 255
+}
+
+Tensor& Tensor::randomize(uint32_t seed, int64_t rows, int steps) {
+  uint32_t state = seed * 2654435761u + 12345u;
+  for (int64_t i = 0; i < liveElements(rows); ++i) {
+    state = state * 1664525u + 1013904223u;
+    const uint32_t bits = state >> 8;
+    element(i) = steps > 0 ? static_cast<float>(static_cast<int>(bits % static_cast<uint32_t>(2 * steps + 1)) - steps)
+                           : static_cast<float>(bits) / 8388608.0f - 1.0f;
+  }
+  return *this;
+}
+
+Tensor& Tensor::fill(float value, int64_t rows) {
+  for (int64_t i = 0; i < liveElements(rows); ++i) element(i) = value;
+  return *this;
+}
+
+std::vector<bool> Tensor::liveBytes(int64_t rows) const {
+  const int64_t size = sizeOf(desc.dtype);
+  std::vector<bool> live(bytes_.size());
+  for (int64_t p = 0; p < desc.livePixels(rows); ++p) {
+    for (int64_t i = 0; i < desc.liveChannels(rows) * size; ++i) {
+      live[static_cast<size_t>((offset_ + p * desc.pixelStride) * size + i)] = true;
+    }
+  }
+  return live;
+}
+
+Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out, std::vector<double> attributes,
+             const RunOptions& options) {
+  const OpEntry& entry = entryOf(name, in.size(), out.size(), attributes.size());
+  const std::vector<TensorDesc> inDescs = descsOf(in), outDescs = descsOf(out);
+  const OpRequest request = requestOf(inDescs, outDescs, attributes, options.capacity);
+  const Status verified = entry.verify(request);
+  REQUIRE_MESSAGE(verified.ok(), verified.message());
+  const std::unique_ptr<OpPlan> plan = entry.plan(request);
+
+  std::vector<const void*> inPointers;
+  std::vector<void*> outPointers;
+  const auto pointerOf = [](Tensor* tensor) -> void* {
+    if (!tensor->desc.present) return nullptr;
+    return tensor->desc.dtype == Dtype::u8 ? static_cast<void*>(tensor->data<uint8_t>()) : tensor->data<float>();
+  };
+  for (Tensor* tensor : in) inPointers.push_back(pointerOf(tensor));
+  for (Tensor* tensor : out) outPointers.push_back(pointerOf(tensor));
+
+  std::vector<std::vector<std::byte>> inBefore, outBefore, outFirst;
+  for (Tensor* tensor : in) inBefore.push_back(tensor->bytes());
+  for (Tensor* tensor : out) outBefore.push_back(tensor->bytes());
+
+  ThreadPool& pool = ThreadPool::instance();
+  const int threadsBefore = pool.threads();
+  Status status;
+  for (const int threads : {1, std::min(options.threads, ThreadPool::maxSlots())}) {
+    for (size_t i = 0; i < out.size(); ++i) out[i]->bytes() = outBefore[i];
+    std::vector<std::byte> scratch(plan->scratchBytes() + 128, std::byte{0xff});
+    std::byte* aligned = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64);
+    RunContext context;
+    context.pool = &pool;
+    context.scratch = aligned;
+    context.rows = options.rows;
+    context.learningRate = options.learningRate;
+    REQUIRE(pool.setThreads(threads).ok());
+    status = plan->run(context, inPointers.data(), outPointers.data());
+    for (const std::byte* p = aligned + plan->scratchBytes(); p != scratch.data() + scratch.size(); ++p)
+      REQUIRE(*p == std::byte{0xff});
+    if (threads == 1) {
+      for (Tensor* tensor : out) outFirst.push_back(tensor->bytes());
+    }
+  }
+  REQUIRE(pool.setThreads(threadsBefore).ok());
+
+  for (size_t i = 0; i < out.size(); ++i) {
+    INFO(name, ": result ", i);
+    const std::vector<std::byte>& bytes = out[i]->bytes();
+    REQUIRE_MESSAGE(sameBits(bytes.data(), outFirst[i].data(), bytes.size()), "thread counts must not matter");
+    const std::vector<bool> live = out[i]->desc.present ? out[i]->liveBytes(options.rows) : std::vector<bool>();
+    for (size_t b = 0; b < live.size(); ++b) {
+      if (!live[b]) REQUIRE(bytes[b] == outBefore[i][b]);
+    }
+  }
+  for (size_t i = 0; i < in.size(); ++i) {
+    INFO(name, ": operand ", i);
+    if (std::find(out.begin(), out.end(), in[i]) != out.end()) continue;
+    REQUIRE(sameBits(in[i]->bytes().data(), inBefore[i].data(), inBefore[i].size()));
+  }
+  return status;
+}
+
+std::string refusal(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out, std::vector<double> attributes,
+                    int64_t rows) {
+  const OpEntry& entry = entryOf(name, in.size(), out.size(), attributes.size());
+  const std::vector<TensorDesc> inDescs = descsOf(in), outDescs = descsOf(out);
+  return entry.verify(requestOf(inDescs, outDescs, attributes, rows)).message();
+}
+
+std::string kernelOf(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out,
+                     std::vector<double> attributes, int64_t rows) {
+  const OpEntry& entry = entryOf(name, in.size(), out.size(), attributes.size());
+  const std::vector<TensorDesc> inDescs = descsOf(in), outDescs = descsOf(out);
+  return entry.plan(requestOf(inDescs, outDescs, attributes, rows))->kernel;
+}
+
+bool near(float actual, double expected, double tolerance) {
+  if (std::isnan(expected)) return std::isnan(actual);
+  if (std::isinf(expected)) return static_cast<double>(actual) == expected;
+  return std::abs(static_cast<double>(actual) - expected) <= tolerance;
+}
+
+}  // namespace striate::test

@@ -1,0 +1,76 @@
+// Register tiles of matrix multiplication: the one place where convolution and matmul spend their time.
+//
+// Plain data and function pointers only: ISA files include this header (no std::, so that they emit no weak symbol).
+// Two tiles exist, each as a family of functions by number of rows:
+//
+//   indirect tile   C[m][n] = act(sum_t sum_k rows[t][m][k] * B[t][k][n] + bias[n] + residual[m][n])
+//                   A is read through row pointers into the NHWC image: no im2col matrix, no packed copy. A tap that
+//                   falls into the padding points at a row of zeros.
+//   pixel tile      C[m][n] (+)= sum_p rows[p][m] * B[p][n]
+//                   A^T B with the contraction over pixels: the filter gradient, and matmul with transposeA.
+//
+// Sizes per instruction set (rows x columns of accumulators):
+//   avx2  6 x 16   12 accumulators + 2 of B + 1 broadcast of A = 15 of 16 registers; per k 12 FMAs, 8 loads
+//         12 x 8   for at most 8 columns: 6 x 8 would leave the FMA units waiting (6 chains, latency 4 x 2 units = 8)
+//   sse2  4 x 8,  8 x 4      neon  8 x 8, 12 x 4
+// Later sets fit the same table: 14 x 32 on avx512.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace striate {
+
+inline constexpr int kMaxTileRows = 16;
+
+// Activation codes of lib/graph/opSchema.ts.
+enum : int { kActivationNone = 0, kActivationRelu = 1, kActivationLeakyRelu = 2, kActivationSigmoid = 3, kActivationTanh = 4 };
+
+struct IndirectTile {
+  const float* const* rows;  // rows[t * rowStride + m] + offset: `channels` contiguous floats, any alignment
+  int64_t rowStride;
+  int64_t offset;            // the same for every row: first channel of a group or of a block of channels
+  int64_t taps;              // any, 0 included: the sum is then empty
+  int64_t channels;          // any
+  const float* b;            // b[(t * channels + k) * width + n], width = that of the tile; columns >= n hold zeros
+  float* const* c;           // c[m] + column
+  const float* const* residual;  // residual[m] + column, or null; may be c itself (that is how long sums continue)
+  int64_t column;
+  const float* bias;  // bias + column, or null
+  int columns;        // live columns, 1 .. width of the tile; others are neither read nor written
+  int activation;
+  float slope;
+};
+using IndirectTileFn = void (*)(const IndirectTile&);
+
+struct PixelTile {
+  const float* const* rows;  // rows[p] + offset: as many contiguous floats as the tile has rows
+  int64_t offset;
+  int64_t pixels;            // any
+  const float* b;            // b[p * width + n]; columns >= n hold zeros
+  float* c;                  // c[m * cStride + n]
+  int64_t cStride;
+  int columns;  // live columns
+  bool add;     // add to c instead of overwriting it
+};
+using PixelTileFn = void (*)(const PixelTile&);
+
+// wide: 2 vectors of columns, narrow: 1. Entry m - 1 computes m rows; null past the family's last.
+struct GemmKernels {
+  const char* isa;
+  int lanes;
+  int wideRows;
+  int narrowRows;
+  IndirectTileFn wide[kMaxTileRows];
+  IndirectTileFn narrow[kMaxTileRows];
+  PixelTileFn wideOverPixels[kMaxTileRows];
+  PixelTileFn narrowOverPixels[kMaxTileRows];
+  // Packs the transposed operand: for k < depth, n < columns: packed[k * width + n] = b[n * stride + k], zeros in
+  // columns up to width; width is lanes or 2 * lanes.
+  void (*packTransposed)(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed);
+};
+
+extern const GemmKernels kGemmSse2;
+extern const GemmKernels kGemmAvx2;
+extern const GemmKernels kGemmNeon;
+
+}  // namespace striate

@@ -1,0 +1,112 @@
+// The driver of the indirect tile: convolution forward, its input gradient and matmul are all
+//
+//   target[r][g, n] = act(sum over taps t, channels k of source[pixel(r, t)][g, k] * B[t][g, k, n] + bias[n] + residual[r][g, n])
+//
+// where r runs over a grid of target pixels and pixel(r, t) is affine in r. A plan is immutable; several runs may use it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/cpu.h"
+#include "base/pool.h"
+#include "kernels/gemm/gemm.h"
+
+namespace striate {
+
+// Row r = (image, i, j) of the grid reads source pixel (i * sourceStepH + tap.h, j * sourceStepW + tap.w), zeros where
+// that lies outside, and writes target pixel (i * targetStepH + targetH0, j * targetStepW + targetW0).
+// A convolution is one problem; its input gradient at stride s is s * s of them, with the taps dealt out among them.
+struct Tap {
+  int64_t h, w;
+  int64_t index;  // of the filter's tap
+};
+struct IndirectProblem {
+  int64_t gridH = 1, gridW = 1;
+  int64_t sourceH = 1, sourceW = 1, sourceStepH = 1, sourceStepW = 1;
+  int64_t targetH = 1, targetW = 1, targetStepH = 1, targetStepW = 1, targetH0 = 0, targetW0 = 0;
+  std::vector<Tap> taps;
+  // Each image is one pixel in and one out: rows are evenly spaced, as in matmul and 1x1 convolution.
+  bool flat() const {
+    return gridH * gridW == 1 && sourceH * sourceW == 1 && targetH * targetW == 1 && taps.size() == 1 && taps[0].h == 0 &&
+           taps[0].w == 0;
+  }
+};
+
+// rows[t * rowStride + m] for rows first .. first + count of the grid and taps firstTap .. firstTap + taps; `pixel` is the
+// source's pixel stride, `zeros` stands for pixels outside.
+void fillSourceRows(const IndirectProblem& problem, int64_t firstTap, int64_t taps, int64_t first, int64_t count, const float* source,
+                    int64_t pixel, const float* zeros, const float** rows, int64_t rowStride);
+
+struct IndirectSpec {
+  const GemmKernels* kernels = nullptr;
+  int64_t images = 0;  // capacity
+  int64_t channels = 0, columns = 0, groups = 1;  // channels and columns of one group
+  int64_t sourcePixel = 0, targetPixel = 0, residualPixel = 0;  // strides in elements
+  int activation = kActivationNone;
+  float slope = 0;
+  // B[t][g, k, n] = b[t.index * bTap + g * bGroup + k * bChannel + n * bColumn]; bChannel or bColumn is 1
+  int64_t bTap = 0, bGroup = 0, bChannel = 0, bColumn = 0;
+  std::vector<IndirectProblem> problems;
+};
+
+struct IndirectOperands {
+  int64_t images = 0;  // live
+  const float* source = nullptr;
+  const float* packed = nullptr;
+  const float* bias = nullptr;
+  const float* residual = nullptr;  // may be target itself
+  float* target = nullptr;
+  std::byte* scratch = nullptr;
+};
+
+class IndirectGemm {
+ public:
+  explicit IndirectGemm(IndirectSpec spec);
+
+  size_t packedBytes() const;
+  void pack(ThreadPool& pool, const float* b, float* packed) const;
+
+  size_t scratchBytes() const;
+  void run(ThreadPool& pool, const IndirectOperands& operands) const;
+
+ private:
+  // A part of the contraction: whole taps, or some channels of one tap. Later passes add to the target.
+  struct Pass {
+    int64_t tap, taps, channel, channels;
+  };
+  struct Part {  // of one problem
+    std::vector<Pass> passes;
+    int64_t packedOffset = 0;
+    int64_t rowsPerBlock = 0;  // whose pointers are made at once, and whose source should stay in L2
+    int64_t rowsPerTask = 0;
+  };
+  struct Pointers {  // of one thread
+    const float** rows;
+    float** target;
+    const float** residual;
+  };
+
+  int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
+  int64_t packedColumns() const { return (spec_.columns + spec_.kernels->lanes - 1) / spec_.kernels->lanes * spec_.kernels->lanes; }
+  void fillTarget(const IndirectProblem& problem, int64_t first, int64_t count, const IndirectOperands& operands,
+                  const Pointers& pointers) const;
+  void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
+               const IndirectOperands& operands) const;
+  void runPanel(const Part& part, size_t pass, int64_t problemTaps, int64_t panel, int64_t rows, const IndirectOperands& operands,
+                const Pointers& pointers) const;
+
+  IndirectSpec spec_;
+  std::vector<Part> parts_;
+  int64_t panelWidth_ = 0;
+  int64_t panelsPerTask_ = 1;
+  int64_t blockRows_ = 0;     // the most of any problem
+  int64_t blockPointers_ = 0;
+  int64_t packedFloats_ = 0;
+};
+
+// The table of an instruction set, and how its tiles are called in kernel names: "6x16".
+const GemmKernels& gemmKernels(Isa isa);
+const char* wideTileName(const GemmKernels& kernels);
+
+}  // namespace striate

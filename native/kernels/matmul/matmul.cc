@@ -1,0 +1,178 @@
+// y[m, n] = act(op(a) * op(b) + bias[n] + residual[m, n]). Without transposeA the rows of a are read in place by the indirect
+// tile; with it the contraction runs over the (live) pixels of a and b, as in a filter gradient.
+#include <algorithm>
+#include <utility>
+
+#include "kernels/check.h"
+#include "kernels/gemm/overPixels.h"
+#include "kernels/plan.h"
+#include "kernels/registry/registry.h"
+
+namespace striate {
+namespace {
+
+enum Attribute : int { kTransposeA, kTransposeB, kActivation, kSlope };
+
+size_t align64(size_t bytes) { return (bytes + 63) & ~size_t{63}; }
+
+Status verify(const OpRequest& r) {
+  constexpr const char* kOp = "matmul";
+  const TensorDesc& a = r.in[0];
+  const TensorDesc& b = r.in[1];
+  const TensorDesc& y = r.out[0];
+  STRIATE_TRY(check::hasChannels(kOp, "a", a));
+  STRIATE_TRY(check::hasChannels(kOp, "b", b));
+  STRIATE_TRY(check::hasChannels(kOp, "y", y));
+  STRIATE_TRY(check::isInteger(kOp, "transposeA", r.attributes[kTransposeA], 0, 1));
+  STRIATE_TRY(check::isInteger(kOp, "transposeB", r.attributes[kTransposeB], 0, 1));
+  const bool transposeA = r.attributes[kTransposeA] == 1;
+  const bool transposeB = r.attributes[kTransposeB] == 1;
+  const int64_t rows = transposeA ? a.channels() : a.pixels();
+  const int64_t depth = transposeA ? a.pixels() : a.channels();
+  const int64_t columns = transposeB ? b.pixels() : b.channels();
+  STRIATE_REFUSE_IF((transposeB ? b.channels() : b.pixels()) != depth || y.pixels() != rows || y.channels() != columns, kOp,
+                    ": op(a) [m,k] times op(b) [k,n] must give y [m,n], got a ", check::shapeOf(a), transposeA ? " transposed, b " : ", b ",
+                    check::shapeOf(b), transposeB ? " transposed, y " : ", y ", check::shapeOf(y));
+  // Live rows must run along m, or along k in both factors; never along n.
+  const bool rowsLive = a.batched && !transposeA;
+  const bool depthLive = a.batched && transposeA;
+  STRIATE_REFUSE_IF(y.batched != rowsLive || (b.batched && !transposeB) != depthLive || (b.batched && transposeB) ||
+                        (rowsLive && a.dims[0] != y.dims[0]) || (depthLive && a.dims[0] != b.dims[0]),
+                    kOp, ": batched rows must be those of a and y, or the contraction of both factors, got a ", check::shapeOf(a),
+                    transposeA ? " transposed, b " : ", b ", check::shapeOf(b), transposeB ? " transposed, y " : ", y ", check::shapeOf(y));
+  if (r.in[2].present) STRIATE_TRY(check::isVector(kOp, "bias", r.in[2], columns));
+  if (r.in[3].present) STRIATE_TRY(check::matches(kOp, "residual", r.in[3], "y", y));
+  return check::isActivation(kOp, r.attributes[kActivation], r.attributes[kSlope]);
+}
+
+IndirectProblem line() {
+  IndirectProblem problem;
+  problem.taps = {{0, 0, 0}};
+  return problem;
+}
+
+IndirectSpec specOf(const OpRequest& r) {
+  const TensorDesc& a = r.in[0];
+  const TensorDesc& b = r.in[1];
+  const bool transposeB = r.attributes[kTransposeB] == 1;
+  IndirectSpec spec;
+  spec.kernels = &gemmKernels(r.isa);
+  spec.images = a.pixels();
+  spec.channels = a.channels();
+  spec.columns = r.out[0].channels();
+  spec.sourcePixel = a.pixelStride;
+  spec.targetPixel = r.out[0].pixelStride;
+  spec.residualPixel = r.in[3].pixelStride;
+  spec.activation = static_cast<int>(r.attributes[kActivation]);
+  spec.slope = static_cast<float>(r.attributes[kSlope]);
+  spec.bChannel = transposeB ? 1 : b.pixelStride;
+  spec.bColumn = transposeB ? b.pixelStride : 1;
+  spec.problems = {line()};
+  return spec;
+}
+
+class Product final : public OpPlan {
+ public:
+  explicit Product(const OpRequest& r) : a_(r.in[0]), constantB_(r.in[1].constant), gemm_(specOf(r)) {}
+  size_t scratchBytes() const override { return gemm_.scratchBytes() + (constantB_ ? 0 : align64(gemm_.packedBytes())); }
+  size_t packedBytes() const override { return constantB_ ? gemm_.packedBytes() : 0; }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override {
+    gemm_.pack(*context.pool, f32(in[1]), packed);
+  }
+  Status run(const RunContext& context, const void* const* in, void* const* out) const override {
+    IndirectOperands operands{a_.livePixels(context.rows), f32(in[0]), context.packed, f32(in[2]), f32(in[3]), f32(out[0]),
+                              context.scratch};
+    if (!constantB_) {
+      float* packed = reinterpret_cast<float*>(context.scratch);
+      operands.scratch += align64(gemm_.packedBytes());
+      gemm_.pack(*context.pool, f32(in[1]), packed);
+      operands.packed = packed;
+    }
+    gemm_.run(*context.pool, operands);
+    return okStatus();
+  }
+
+ private:
+  TensorDesc a_;
+  bool constantB_;
+  IndirectGemm gemm_;
+};
+
+// An empty sum per element, so that the tile's epilogue alone remains: target = act(bias + residual).
+IndirectSpec epilogueOf(const OpRequest& r, bool last) {
+  IndirectSpec spec = specOf(r);
+  spec.images = r.out[0].pixels();
+  spec.channels = 1;
+  spec.problems[0].taps.clear();
+  if (last) {
+    spec.residualPixel = spec.targetPixel;
+  } else {
+    spec.activation = kActivationNone;
+  }
+  return spec;
+}
+
+class TransposedProduct final : public OpPlan {
+ public:
+  explicit TransposedProduct(const OpRequest& r)
+      : a_(r.in[0]),
+        rows_(r.out[0].pixels()),
+        startsFrom_(r.in[2].present || r.in[3].present),
+        activates_(r.attributes[kActivation] != 0),
+        gemm_(overPixels(r)),
+        start_(epilogueOf(r, false)),
+        finish_(epilogueOf(r, true)) {}
+  size_t scratchBytes() const override { return std::max({gemm_.scratchBytes(), start_.scratchBytes(), finish_.scratchBytes()}); }
+  Status run(const RunContext& context, const void* const* in, void* const* out) const override {
+    float* y = f32(out[0]);
+    if (startsFrom_) start_.run(*context.pool, {rows_, nullptr, nullptr, f32(in[2]), f32(in[3]), y, context.scratch});
+    gemm_.run(*context.pool, {a_.livePixels(context.rows), f32(in[0]), f32(in[1]), y, startsFrom_, context.scratch});
+    if (activates_) finish_.run(*context.pool, {rows_, nullptr, nullptr, nullptr, y, y, context.scratch});
+    return okStatus();
+  }
+
+ private:
+  static OverPixelsSpec overPixels(const OpRequest& r) {
+    OverPixelsSpec spec;
+    spec.kernels = &gemmKernels(r.isa);
+    spec.images = r.in[0].pixels();
+    spec.channels = r.in[0].channels();
+    spec.columns = r.out[0].channels();
+    spec.sourcePixel = r.in[0].pixelStride;
+    spec.bPixel = r.in[1].pixelStride;
+    spec.targetPixel = r.out[0].pixelStride;
+    spec.bTransposed = r.attributes[kTransposeB] == 1;
+    spec.problem = line();
+    return spec;
+  }
+  TensorDesc a_;
+  int64_t rows_;
+  bool startsFrom_;
+  bool activates_;
+  OverPixelsGemm gemm_;
+  IndirectGemm start_;
+  IndirectGemm finish_;
+};
+
+std::unique_ptr<OpPlan> plan(const OpRequest& r) {
+  std::unique_ptr<OpPlan> plan;
+  const bool transposeA = r.attributes[kTransposeA] == 1;
+  if (transposeA) {
+    plan = std::make_unique<TransposedProduct>(r);
+  } else {
+    plan = std::make_unique<Product>(r);
+  }
+  plan->algorithm = transposeA ? "gemmOverPixels" : "gemm";
+  plan->kernel = std::string("matmul_fwd_f32_") + plan->algorithm + "_" + wideTileName(gemmKernels(r.isa)) + "__" + isaName(r.isa);
+  return plan;
+}
+
+constexpr const char* kOperands[] = {"a", "b", "bias?", "residual?", nullptr};
+constexpr const char* kResults[] = {"y", nullptr};
+constexpr const char* kAttributes[] = {"transposeA", "transposeB", "activation", "slope", nullptr};
+
+}  // namespace
+
+const OpEntry kMatmulOps[1] = {{"matmul", kOperands, kResults, kAttributes, verify, plan}};
+
+}  // namespace striate

@@ -1,0 +1,318 @@
+// conv2d and its gradients, every algorithm, against plain double-precision loops. The fixture adds NaN bands around every buffer,
+// compares one thread with several, and sees to it that nothing but live results is written.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "test/op_fixture.h"
+
+namespace striate::test {
+namespace {
+
+struct Case {
+  int64_t images = 1, h = 5, w = 6, channels = 3, filters = 4;
+  int64_t kernelH = 3, kernelW = 3, strideH = 1, strideW = 1;
+  int64_t top = 0, bottom = 0, left = 0, right = 0;
+  int64_t dilationH = 1, dilationW = 1, groups = 1;
+  int64_t rows = 0;  // live images; 0: all
+  int64_t gap = 0;
+  bool constant = false, bias = true, residual = false;
+  int activation = 0;
+
+  int64_t live() const { return rows == 0 ? images : rows; }
+  int64_t oh() const { return (h + top + bottom - dilationH * (kernelH - 1) - 1) / strideH + 1; }
+  int64_t ow() const { return (w + left + right - dilationW * (kernelW - 1) - 1) / strideW + 1; }
+  std::string text() const {
+    const auto pair = [](int64_t a, int64_t b) { return std::to_string(a) + "x" + std::to_string(b); };
+    return std::to_string(images) + "x" + pair(h, w) + "x" + std::to_string(channels) + " by " + pair(kernelH, kernelW) + "x" +
+           std::to_string(filters) + " stride " + pair(strideH, strideW) + " pads " + pair(top, bottom) + "," + pair(left, right) +
+           " dilation " + pair(dilationH, dilationW) + " groups " + std::to_string(groups) + " rows " + std::to_string(rows) +
+           " gap " + std::to_string(gap) + " act " + std::to_string(activation);
+  }
+  std::vector<double> window() const {
+    std::vector<double> a;
+    for (int64_t v : {strideH, strideW, top, bottom, left, right, dilationH, dilationW, groups}) a.push_back(static_cast<double>(v));
+    return a;
+  }
+};
+
+double activate(double x, int kind) {
+  switch (kind) {
+    case 1:
+      return x > 0 ? x : 0;
+    case 2:
+      return x > 0 ? x : 0.1 * x;
+    case 3:
+      return 1 / (1 + std::exp(-x));
+    case 4:
+      return std::tanh(x);
+    default:
+      return x;
+  }
+}
+
+// Calls visit(n, i, j, a, b, h, w, g) for every output pixel and tap that meets the image, group by group.
+template <class Visit>
+void meet(const Case& c, const Visit& visit) {
+  for (int64_t n = 0; n < c.live(); ++n)
+    for (int64_t i = 0; i < c.oh(); ++i)
+      for (int64_t j = 0; j < c.ow(); ++j)
+        for (int64_t a = 0; a < c.kernelH; ++a)
+          for (int64_t b = 0; b < c.kernelW; ++b) {
+            const int64_t h = i * c.strideH - c.top + a * c.dilationH;
+            const int64_t w = j * c.strideW - c.left + b * c.dilationW;
+            if (h >= 0 && h < c.h && w >= 0 && w < c.w) visit(n, i, j, a, b, h, w);
+          }
+}
+
+struct Operands {
+  Tensor x, filter, bias, residual, y;
+  explicit Operands(const Case& c)
+      : x({c.images, c.h, c.w, c.channels}, {true, c.gap}),
+        filter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false, c.gap / 2}),
+        bias(c.bias ? Tensor({c.filters}, {false}) : Tensor()),
+        residual(c.residual ? Tensor({c.images, c.oh(), c.ow(), c.filters}, {true, c.gap + 1}) : Tensor()),
+        y({c.images, c.oh(), c.ow(), c.filters}, {true, c.gap * 2}) {
+    x.randomize(1, c.live());
+    filter.randomize(2, 1);
+    filter.desc.constant = c.constant;
+    if (c.bias) bias.randomize(3, 1);
+    if (c.residual) residual.randomize(4, c.live());
+  }
+};
+
+// Sums of products of values in [-1, 1): each addition may err by half an ulp of a partial sum, which stays below the number of terms;
+// in a random walk far below. sqrt(length) * 4 bounds the partial sums well (8 standard deviations).
+double tolerance(double terms) { return kEpsilon * (terms + 4) * std::max(1.0, std::sqrt(terms)) * 0.5; }
+
+void checkForward(const Case& c, int algorithm) {
+  Operands t(c);
+  std::vector<double> attributes = c.window();
+  for (double v : {static_cast<double>(c.activation), 0.1, static_cast<double>(algorithm), 0.0}) attributes.push_back(v);
+  const std::vector<Tensor*> in = {&t.x, &t.filter, &t.bias, &t.residual};
+  const std::string kernel = kernelOf("conv2d", in, {&t.y}, attributes, c.images);
+  INFO(c.text(), " ", kernel);
+  REQUIRE(runOp("conv2d", in, {&t.y}, attributes, {c.images, c.live()}).ok());
+  const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
+  std::vector<double> y(static_cast<size_t>(c.live() * c.oh() * c.ow() * c.filters));
+  meet(c, [&](int64_t n, int64_t i, int64_t j, int64_t a, int64_t b, int64_t h, int64_t w) {
+    for (int64_t o = 0; o < c.filters; ++o)
+      for (int64_t k = 0; k < inputs; ++k)
+        y[static_cast<size_t>(((n * c.oh() + i) * c.ow() + j) * c.filters + o)] +=
+            static_cast<double>(t.x.image(n, h, w, o / perGroup * inputs + k)) *
+            t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o);
+  });
+  const double bound = tolerance(static_cast<double>(c.kernelH * c.kernelW * inputs));
+  for (size_t i = 0; i < y.size(); ++i) {
+    const int64_t at = static_cast<int64_t>(i);
+    double expected = y[i];
+    if (c.bias) expected += t.bias.element(at % c.filters);
+    if (c.residual) expected += t.residual.element(at);
+    expected = activate(expected, c.activation);
+    if (!near(t.y.element(at), expected, bound)) {
+      INFO("element ", at, " expected ", expected, " got ", t.y.element(at));
+      REQUIRE(near(t.y.element(at), expected, bound));
+    }
+  }
+}
+
+void checkBackwardInput(const Case& c, int algorithm) {
+  Operands t(c);
+  t.y.randomize(5, c.live());
+  Tensor dx({c.images, c.h, c.w, c.channels}, {true, c.gap});
+  std::vector<double> attributes = c.window();
+  for (double v : {static_cast<double>(algorithm), 0.0}) attributes.push_back(v);
+  INFO(c.text(), " ", kernelOf("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, attributes, c.images));
+  REQUIRE(runOp("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, attributes, {c.images, c.live()}).ok());
+  const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
+  std::vector<double> expected(static_cast<size_t>(c.live() * c.h * c.w * c.channels));
+  meet(c, [&](int64_t n, int64_t i, int64_t j, int64_t a, int64_t b, int64_t h, int64_t w) {
+    for (int64_t o = 0; o < c.filters; ++o)
+      for (int64_t k = 0; k < inputs; ++k)
+        expected[static_cast<size_t>(((n * c.h + h) * c.w + w) * c.channels + o / perGroup * inputs + k)] +=
+            static_cast<double>(t.y.image(n, i, j, o)) * t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o);
+  });
+  const double bound = tolerance(static_cast<double>(c.kernelH * c.kernelW * perGroup));
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const int64_t at = static_cast<int64_t>(i);
+    if (!near(dx.element(at), expected[i], bound)) {
+      INFO("element ", at, " expected ", expected[i], " got ", dx.element(at));
+      REQUIRE(near(dx.element(at), expected[i], bound));
+    }
+  }
+}
+
+void checkBackwardFilter(const Case& c, int algorithm) {
+  Operands t(c);
+  t.y.randomize(5, c.live());
+  Tensor dfilter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false, c.gap});
+  std::vector<double> attributes = c.window();
+  for (double v : {static_cast<double>(algorithm), 0.0}) attributes.push_back(v);
+  INFO(c.text(), " ", kernelOf("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, attributes, c.images));
+  REQUIRE(runOp("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, attributes, {c.images, c.live()}).ok());
+  const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
+  std::vector<double> expected(static_cast<size_t>(c.kernelH * c.kernelW * inputs * c.filters));
+  meet(c, [&](int64_t n, int64_t i, int64_t j, int64_t a, int64_t b, int64_t h, int64_t w) {
+    for (int64_t o = 0; o < c.filters; ++o)
+      for (int64_t k = 0; k < inputs; ++k)
+        expected[static_cast<size_t>(((a * c.kernelW + b) * inputs + k) * c.filters + o)] +=
+            static_cast<double>(t.y.image(n, i, j, o)) * t.x.image(n, h, w, o / perGroup * inputs + k);
+  });
+  const double bound = tolerance(static_cast<double>(c.live() * c.oh() * c.ow()));
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const int64_t at = static_cast<int64_t>(i);
+    if (!near(dfilter.element(at), expected[i], bound)) {
+      INFO("element ", at, " expected ", expected[i], " got ", dfilter.element(at));
+      REQUIRE(near(dfilter.element(at), expected[i], bound));
+    }
+  }
+}
+
+void checkAll(Case c) {
+  for (int algorithm : {0, 1}) {
+    c.constant = algorithm == 1;
+    checkForward(c, algorithm);
+    checkBackwardInput(c, algorithm);
+    c.constant = !c.constant;
+    checkForward(c, algorithm);
+    checkBackwardInput(c, algorithm);
+    checkBackwardFilter(c, algorithm);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("conv2d: filters and pixels around every tile edge") {
+  for (int64_t filters : {1, 2, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40}) {
+    for (int64_t width : {3, 4, 7, 15}) checkAll({.h = 5, .w = width, .channels = 5, .filters = filters});
+  }
+}
+
+TEST_CASE("conv2d: input channels from one up") {
+  for (int64_t channels : {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 25}) {
+    checkAll({.images = 2, .channels = channels, .filters = 6, .top = 1, .bottom = 1, .left = 1, .right = 1});
+  }
+}
+
+TEST_CASE("conv2d: strides, rectangular kernels, asymmetric pads, dilation") {
+  for (int64_t strideH : {1, 2, 3}) {
+    for (int64_t strideW : {1, 2, 4}) {
+      for (int64_t kernelH : {1, 2, 3}) {
+        for (int64_t kernelW : {1, 5}) {
+          Case c{.images = 2, .h = 9, .w = 11, .channels = 3, .filters = 9, .kernelH = kernelH, .kernelW = kernelW, .strideH = strideH,
+                 .strideW = strideW};
+          checkAll(c);
+          c.top = 2;
+          c.right = 3;
+          c.residual = true;
+          checkAll(c);
+          c.dilationH = 2;
+          c.dilationW = 2;
+          c.bottom = 1;
+          checkAll(c);
+        }
+      }
+    }
+  }
+  // Pads beyond the kernel, stride beyond the image, a kernel that only fits into the padding.
+  checkAll({.h = 3, .w = 2, .kernelH = 2, .kernelW = 2, .top = 5, .bottom = 4, .left = 3, .right = 6});
+  checkAll({.h = 3, .w = 4, .strideH = 7, .strideW = 9});
+  checkAll({.h = 1, .w = 1, .kernelH = 5, .kernelW = 5, .top = 2, .bottom = 2, .left = 2, .right = 2});
+}
+
+TEST_CASE("conv2d: groups and depthwise with multipliers") {
+  for (int64_t groups : {2, 3, 4, 8, 12, 17, 24}) {
+    for (int64_t inputs : {1, 2, 5}) {
+      for (int64_t perGroup : {1, 2, 3, 9}) {
+        Case c{.images = 2, .h = 6, .w = 5, .channels = groups * inputs, .filters = groups * perGroup, .top = 1, .right = 1, .groups = groups};
+        c.residual = perGroup == 2;
+        c.activation = perGroup == 3 ? 1 : 0;
+        checkAll(c);
+        c.strideH = 2;
+        c.dilationW = 2;
+        c.gap = 3;
+        checkAll(c);
+      }
+    }
+  }
+}
+
+TEST_CASE("conv2d: 1x1, with and without strides") {
+  for (int64_t channels : {1, 16, 33}) {
+    for (int64_t filters : {1, 10, 48}) {
+      checkAll({.images = 3, .h = 5, .w = 7, .channels = channels, .filters = filters, .kernelH = 1, .kernelW = 1});
+      checkAll({.images = 3, .h = 5, .w = 7, .channels = channels, .filters = filters, .kernelH = 1, .kernelW = 1, .strideH = 2, .strideW = 2});
+      checkAll({.h = 4, .w = 4, .channels = channels, .filters = filters, .kernelH = 1, .kernelW = 1, .top = 1, .left = 1});
+    }
+  }
+}
+
+TEST_CASE("conv2d: every epilogue, channel slices, fewer rows than capacity") {
+  for (int activation : {0, 1, 2, 3, 4}) {
+    for (int64_t filters : {6, 16, 21}) {
+      for (bool residual : {false, true}) {
+        checkAll({.images = 3, .channels = 4, .filters = filters, .rows = 2, .gap = 5, .bias = residual, .residual = residual,
+                  .activation = activation});
+      }
+    }
+  }
+  checkAll({.images = 7, .channels = 2, .filters = 3, .kernelH = 5, .kernelW = 5, .groups = 1, .rows = 1, .gap = 1});
+}
+
+TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
+  checkAll({.images = 4, .h = 33, .w = 29, .channels = 24, .filters = 40, .top = 1, .bottom = 1, .left = 1, .right = 1, .rows = 3});
+  checkAll({.images = 2, .h = 40, .w = 40, .channels = 3, .filters = 20, .kernelH = 7, .kernelW = 7, .strideH = 2, .strideW = 2, .top = 3,
+            .bottom = 3, .left = 3, .right = 3});
+  checkAll({.images = 2, .h = 31, .w = 37, .channels = 40, .filters = 40, .strideH = 2, .strideW = 2, .top = 1, .left = 1, .groups = 40});
+  // Sums of more than one pass: beyond 4096 terms, by taps and by channels.
+  checkAll({.h = 4, .w = 5, .channels = 700, .filters = 18});
+  checkAll({.h = 2, .w = 7, .channels = 4500, .filters = 9, .kernelH = 1, .kernelW = 2, .residual = true, .activation = 1});
+  checkAll({.h = 30, .w = 30, .channels = 1, .filters = 2, .kernelH = 25, .kernelW = 24});
+}
+
+TEST_CASE("conv2d: NaN and infinities come through") {
+  Case c{.channels = 4, .filters = 16, .bias = false};
+  Operands t(c);
+  t.x.image(0, 2, 2, 1) = std::nanf("");
+  std::vector<double> attributes = c.window();
+  for (double v : {1.0, 0.0, 0.0, 0.0}) attributes.push_back(v);
+  REQUIRE(runOp("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, attributes, {1, 1}).ok());
+  for (int64_t i = 0; i < c.oh() * c.ow() * c.filters; ++i) {
+    const int64_t column = i / c.filters % c.ow(), row = i / c.filters / c.ow();
+    CHECK(std::isnan(t.y.element(i)) == (row <= 2 && column <= 2));
+  }
+}
+
+TEST_CASE("conv2d: what verify refuses") {
+  const Case c{};
+  Operands t(c);
+  std::vector<double> attributes = c.window();
+  for (double v : {0.0, 0.0, 0.0, 0.0}) attributes.push_back(v);
+  const auto refused = [&](size_t index, double value) {
+    std::vector<double> changed = attributes;
+    changed[index] = value;
+    return refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, changed);
+  };
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, attributes) == "");
+  CHECK(refused(0, 0) == "conv2d: strideH must be an integer from 1 to 2147483647, got 0");
+  CHECK(refused(0, 1.5) == "conv2d: strideH must be an integer from 1 to 2147483647, got 1.5");
+  CHECK(refused(2, -1) == "conv2d: padTop must be an integer from 0 to 2147483647, got -1");
+  CHECK(refused(7, 3).rfind("conv2d: floor((size + pads - dilatedKernel) / stride) + 1 must give the output size, got input 5x6, kernel 3x3, "
+                            "dilation 1x3, stride 1x1, pads 0,0,0,0, output 3x4", 0) == 0);
+  CHECK(refused(8, 2) == "conv2d: filter must have channels / groups input channels, got [3,3,3,4] with 3 channels in 2 groups");
+  CHECK(refused(9, 5) == "conv2d: activation must be an integer from 0 to 4, got 5");
+  CHECK(refused(11, 2) == "conv2d: algorithm must be an integer from 0 to 1, got 2");
+  Tensor wide({1, 3, 4, 5});
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&wide}, attributes) ==
+        "conv2d: y must have as many channels as there are filters, a multiple of the groups, got [1,3,4,5] batched with [3,3,3,4] in 1 groups");
+  Tensor many({2, 3, 4, 4});
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&many}, attributes) ==
+        "conv2d: x and y must have the same images and filter none, got [1,5,6,3] batched, [2,3,4,4] batched, [3,3,3,4]");
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.y, &t.residual}, {&t.y}, attributes) == "conv2d: bias must be [4], got [1,3,4,4] batched");
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.x}, {&t.y}, attributes) ==
+        "conv2d: residual must have the shape of y [1,3,4,4] batched, got [1,5,6,3] batched");
+}
+
+}  // namespace striate::test

@@ -72,9 +72,10 @@ function prepare(
 function compiled(program: Program): Executable {
   const backend = selectBackend();
   if (noState?.backend !== backend) {
-    noState = { backend, state: backend.createState([]) };
     cache.clear();
+    noState = undefined;
   }
+  noState ??= { backend, state: backend.createState([]) };
   const key = JSON.stringify(program);
   const executable = cache.get(key) ?? backend.compile(program, noState.state);
   cache.delete(key);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "test/isa.h"
 
@@ -119,6 +120,13 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
     context.scratch = aligned;
     context.rows = options.rows;
     context.learningRate = options.learningRate;
+    // Weights of a constant operand, packed as the runner does it: once, before the runs that use them.
+    std::vector<float> packed(plan->packedBytes() / sizeof(float) + 1, std::numeric_limits<float>::quiet_NaN());
+    if (plan->packedBytes() > 0) {
+      plan->pack(context, inPointers.data(), packed.data());
+      REQUIRE(std::isnan(packed.back()));
+      context.packed = packed.data();
+    }
     REQUIRE(pool.setThreads(threads).ok());
     status = plan->run(context, inPointers.data(), outPointers.data());
     for (const std::byte* p = aligned + plan->scratchBytes(); p != scratch.data() + scratch.size(); ++p)

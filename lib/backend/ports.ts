@@ -9,7 +9,7 @@ export interface Port {
   readonly name: string;
   readonly dtype: Dtype;
   /** Elements for `rows` live rows. */
-  liveSize(rows: number): number;
+  readonly liveSize: (rows: number) => number;
 }
 
 const arrayNames = { f32: "Float32Array", i32: "Int32Array", u8: "Uint8Array" } as const;

@@ -24,13 +24,15 @@ namespace striate {
 
 namespace {
 
+#if !defined(_WIN32) && !defined(STRIATE_HEAP_ONLY)
 constexpr size_t kHugePage = size_t{2} << 20;
+
+size_t roundUp(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+#endif
 
 Status noMemory(size_t bytes) {
   return Status(StatusCode::memory, message::join("memory: the system refuses ", bytes, " bytes"));
 }
-
-size_t roundUp(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
 }  // namespace
 

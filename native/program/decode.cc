@@ -28,8 +28,8 @@ class Reader {
       : words_(words), count_(count), options_(options) {}
 
   Status read(Program* program) {
-    STRIATE_REFUSE_IF(count_ < 8, "program: the header takes 8 words, got ", count_);
-    STRIATE_REFUSE_IF(words_[position_++] != kMagic, "program: does not begin with the magic word, got ", words_[0]);
+    STRIATE_REFUSE_IF(count_ < 8, "the header takes 8 words, got ", count_);
+    STRIATE_REFUSE_IF(words_[position_++] != kMagic, "it does not begin with the magic word, got ", words_[0]);
     int64_t version = 0;
     STRIATE_TRY(integer("version", kVersion, kVersion, &version));
     STRIATE_TRY(integer("rows", 1, kMostRows, &program->rows));
@@ -43,19 +43,19 @@ class Reader {
       STRIATE_TRY(integer("number of steps", 0, most(1), &list));
     }
     for (int64_t i = 0; i < storages; ++i) {
-      STRIATE_TRY(storage(program).in(message::join("program: storage ", i)));
+      STRIATE_TRY(storage(program).in(message::join("storage ", i)));
     }
     for (int64_t i = 0; i < buffers; ++i) {
-      STRIATE_TRY(buffer(program).in(message::join("program: buffer ", i)));
+      STRIATE_TRY(buffer(program).in(message::join("buffer ", i)));
     }
     std::vector<Step>* const targets[] = {&program->prepare, &program->steps, &program->commit};
     const char* const names[] = {"prepare", "step", "commit"};
     for (int list = 0; list < 3; ++list) {
       for (int64_t i = 0; i < lists[list]; ++i) {
-        STRIATE_TRY(step(*program, targets[list]).in(message::join("program: ", names[list], " ", i)));
+        STRIATE_TRY(step(*program, targets[list]).in(message::join(names[list], " ", i)));
       }
     }
-    STRIATE_REFUSE_IF(position_ != count_, "program: ", count_ - position_, " words follow the last step");
+    STRIATE_REFUSE_IF(position_ != count_, count_ - position_, " words follow the last step");
     return okStatus();
   }
 
@@ -187,7 +187,7 @@ bool isOptional(const char* name) {
 }
 
 Status decodeProgram(const double* words, size_t count, const LoadOptions& options, Program* program) {
-  return Reader(words, count, options).read(program);
+  return Reader(words, count, options).read(program).in("program");
 }
 
 }  // namespace striate

@@ -113,9 +113,8 @@ TEST_CASE("pool: no more threads take part in a region than threads() says") {
 TEST_CASE("pool: nested regions") {
   const WithThreads with(3);
   std::atomic<int> sum{0};
-  ThreadPool::instance().parallelFor(5, [&](int64_t) {
-    ThreadPool::instance().parallelFor(7, [&](int64_t task) { sum += static_cast<int>(task); });
-  });
+  ThreadPool::instance().parallelFor(
+      5, [&](int64_t) { ThreadPool::instance().parallelFor(7, [&](int64_t task) { sum += static_cast<int>(task); }); });
   CHECK(sum == 5 * 21);
 }
 

@@ -1,0 +1,65 @@
+// Builds encoded Programs in C++, word for word as lib/backend/native/encode.ts does.
+#pragma once
+#include <initializer_list>
+#include <vector>
+
+#include "program/program.h"
+
+namespace striate {
+
+class ProgramBuilder {
+ public:
+  explicit ProgramBuilder(double rows) : rows_(rows) {}
+
+  int storage(StorageKind kind, double size, Dtype dtype = Dtype::f32, double stateTensor = 0) {
+    storages_.insert(storages_.end(), {static_cast<double>(kind), static_cast<double>(dtype), size, stateTensor});
+    return static_cast<int>(storages_.size() / 4) - 1;
+  }
+  int buffer(int storage, std::vector<double> sizes, bool batched, double offset = 0, double pixelStride = 0) {
+    const double stride = pixelStride > 0 ? pixelStride : sizes.back();
+    const double rank = static_cast<double>(sizes.size());
+    sizes.resize(kMaxRank, 0);
+    buffers_.insert(buffers_.end(), {static_cast<double>(storage), offset, stride, batched ? 1.0 : 0.0, rank});
+    buffers_.insert(buffers_.end(), sizes.begin(), sizes.end());
+    return static_cast<int>(buffers_.size() / (5 + kMaxRank)) - 1;
+  }
+  // `operands`: buffers of the operands, then of the results.
+  void prepare(double op, std::initializer_list<double> operands, std::initializer_list<double> attributes = {}) {
+    step(0, op, operands, attributes);
+  }
+  void step(double op, std::initializer_list<double> operands, std::initializer_list<double> attributes = {}) {
+    step(1, op, operands, attributes);
+  }
+  void commit(double op, std::initializer_list<double> operands, std::initializer_list<double> attributes = {}) {
+    step(2, op, operands, attributes);
+  }
+
+  std::vector<double> words() const {
+    std::vector<double> words = {0x53545249, 1, rows_, static_cast<double>(storages_.size() / 4),
+                                 static_cast<double>(buffers_.size() / (5 + kMaxRank))};
+    words.insert(words.end(), counts_, counts_ + 3);
+    words.insert(words.end(), storages_.begin(), storages_.end());
+    words.insert(words.end(), buffers_.begin(), buffers_.end());
+    for (const auto& list : lists_) {
+      words.insert(words.end(), list.begin(), list.end());
+    }
+    return words;
+  }
+
+ private:
+  void step(int list, double op, std::initializer_list<double> operands, std::initializer_list<double> attributes) {
+    std::vector<double>& words = lists_[list];
+    words.push_back(op);
+    words.insert(words.end(), operands);
+    words.insert(words.end(), attributes);
+    ++counts_[list];
+  }
+
+  double rows_;
+  std::vector<double> storages_;
+  std::vector<double> buffers_;
+  std::vector<double> lists_[3];
+  double counts_[3] = {};
+};
+
+}  // namespace striate

@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { StriateError } from "../../lib/errors.js";
 import { rooms } from "../cases/index.js";
+import { graphs } from "../cases/graphs.js";
+import { fusedSteps } from "../support/graphSuite.js";
 import { loweringFailures } from "../support/valueCase.js";
 
 describe("a graph lowers to the step of its table", () => {
@@ -15,6 +17,12 @@ describe("a graph lowers to the step of its table", () => {
       expect(failures.join("\n")).toBe("");
     });
   }
+});
+
+describe("a graph fuses to these steps", () => {
+  it.each(graphs.filter(({ steps }) => steps !== undefined))("$name", (graphCase) => {
+    expect(fusedSteps(graphCase)).toEqual(graphCase.steps);
+  });
 });
 
 describe("a refusal says what is wrong", () => {

@@ -1,0 +1,135 @@
+/** Declares whole graphs on one backend, judged by the float64 oracle that runs them unfused. */
+import { describe, expect, it } from "vitest";
+import type { Backend, InputArray } from "../../lib/backend/backend.js";
+import { lower } from "../../lib/graph/lower.js";
+import type { Program } from "../../lib/graph/program.js";
+import { input } from "../../lib/graph/value.js";
+import { gradients } from "../../lib/ops/index.js";
+import { GraphBuilder, graphs, type GraphCase } from "../cases/graphs.js";
+import { bitDifference, difference } from "./compare.js";
+import { type Bounded, referenceRounding, sizeOf } from "./oracle/index.js";
+import { noisySamples, OracleRunner, spread } from "./oracleRun.js";
+import { normal, Random } from "./random.js";
+import { liveShape, type OperandSpec } from "./stepCase.js";
+import { roundingOf } from "./valueCase.js";
+
+interface Prepared {
+  readonly graph: GraphBuilder;
+  readonly fused: Program;
+  readonly unfused: Program;
+  readonly data: ReadonlyMap<string, Float64Array>;
+}
+
+function prepare(graphCase: GraphCase): Prepared {
+  const graph = new GraphBuilder(graphCase.rows);
+  const results = graphCase.build(graph);
+  const outputs = Object.entries(results).map(([name, value]) => ({ name, value }));
+  if (graphCase.by !== undefined) {
+    const [first] = Object.values(results);
+    graph.inputs.set("seed", { shape: first!.shape, batched: first!.batched, values: normal });
+    const seed = input("seed", first!.shape, { batched: first!.batched });
+    const found = gradients(
+      first!,
+      graphCase.by.map((name) => graph.values.get(name)!),
+      seed,
+    );
+    found.forEach((value, i) => outputs.push({ name: `d ${graphCase.by![i]!}`, value }));
+  }
+  const data = new Map<string, Float64Array>();
+  for (const [name, spec] of [...graph.inputs, ...graph.states]) {
+    const random = new Random(`${graphCase.name} ${name}`);
+    const size = sizeOf(spec.shape);
+    data.set(
+      name,
+      Float64Array.from({ length: size }, (_, i) => Math.fround(spec.values(random, i, size))),
+    );
+  }
+  const { rows } = graphCase;
+  return { graph, fused: lower({ outputs }, { rows }), unfused: lower({ outputs }, { rows, fuse: false }), data };
+}
+
+/** The inputs of `program`, in its order, live rows only. */
+function inputsOf({ graph, data }: Prepared, program: Program, rows: number): Float64Array[] {
+  return program.storages
+    .filter(({ kind }) => kind === "input")
+    .map(({ name }) => data.get(name)!.slice(0, sizeOf(liveShape(graph.inputs.get(name)!, rows))));
+}
+
+function typed(values: Float64Array, { dtype }: OperandSpec): InputArray {
+  if (dtype === "i32") return Int32Array.from(values);
+  return dtype === "u8" ? Uint8Array.from(values) : Float32Array.from(values);
+}
+
+function runOn(backend: Backend, prepared: Prepared, program: Program, rows: number): Float32Array[] {
+  const { graph, data } = prepared;
+  const states = backend.createState([...graph.states].map(([name, { shape }]) => ({ name, shape })));
+  states.write(new Map([...graph.states.keys()].map((name) => [name, Float32Array.from(data.get(name)!)])));
+  const executable = backend.compile(program, states);
+  try {
+    const names = program.storages.filter(({ kind }) => kind === "input").map(({ name }) => name);
+    const inputs = inputsOf(prepared, program, rows).map((values, i) => typed(values, graph.inputs.get(names[i]!)!));
+    return executable.run(inputs, { rows });
+  } finally {
+    executable.dispose();
+    states.dispose();
+  }
+}
+
+function judge(prepared: Prepared, backend: Backend, rows: number): Bounded[] {
+  const { graph, unfused, data } = prepared;
+  const run = (noise?: Random): Float64Array[] => {
+    const states = new Map([...graph.states.keys()].map((name) => [name, data.get(name)!.slice()]));
+    const rounding = noise === undefined ? referenceRounding : roundingOf(backend);
+    return new OracleRunner(unfused, rounding, noise).run(inputsOf(prepared, unfused, rows), states, {
+      rows,
+      learningRate: 0,
+    });
+  };
+  return spread(
+    run(),
+    Array.from({ length: noisySamples }, (_, i) => run(new Random(`noise ${String(i)}`))),
+  );
+}
+
+/** All that is wrong with the graph on this backend, fused and not, with all rows and with one less. */
+export function graphFailures(
+  graphCase: GraphCase,
+  backend: Backend,
+  setThreads: readonly (() => void)[] = [() => {}],
+): string[] {
+  const prepared = prepare(graphCase);
+  const failures: string[] = [];
+  for (const rows of [graphCase.rows, graphCase.rows - 1]) {
+    const wants = judge(prepared, backend, rows);
+    for (const [form, program] of Object.entries({ fused: prepared.fused, unfused: prepared.unfused })) {
+      const names = program.storages.filter(({ kind }) => kind === "output").map(({ name }) => name);
+      let first: Float32Array[] | undefined;
+      for (const set of setThreads) {
+        set();
+        const got = runOn(backend, prepared, program, rows);
+        got.forEach((output, i) => {
+          const what = `${form}, ${String(rows)} rows: ${names[i]!}`;
+          const failure =
+            difference(what, output, wants[i]!) ?? (first && bitDifference(`threads: ${what}`, first[i]!, output));
+          if (failure !== undefined) failures.push(failure);
+        });
+        first ??= got;
+      }
+    }
+  }
+  return failures;
+}
+
+export function declareGraphs(backend: Backend, setThreads: readonly (() => void)[] = [() => {}]): void {
+  describe("whole graphs", () => {
+    it.each(graphs)("$name", (graphCase) => expect(graphFailures(graphCase, backend, setThreads).join("\n")).toBe(""));
+  });
+}
+
+/** What fusion came to, without the steps that only move data. */
+export function fusedSteps(graphCase: GraphCase): string[] {
+  const graph = new GraphBuilder(graphCase.rows);
+  const outputs = Object.entries(graphCase.build(graph)).map(([name, value]) => ({ name, value }));
+  const { prepare: prepared, steps } = lower({ outputs }, { rows: graphCase.rows });
+  return [...prepared, ...steps].map(({ op }) => op).filter((op) => op !== "copy" && op !== "fill");
+}

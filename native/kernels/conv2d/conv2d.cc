@@ -15,11 +15,18 @@ struct Algorithm {
 
 // Ordered; the last accepts everything. A request for im2col starts at its entry.
 constexpr Algorithm kForward[] = {
-    {"pointwise", planPointwiseForward}, {"implicitGemm", planImplicitForward}, {"im2col", planIm2colForward}};
+    {"depthwise", planDepthwiseForward},       {"pointwise", planPointwiseForward}, {"smallChannel", planSmallChannelForward},
+    {"implicitGemm", planImplicitForward},     {"im2col", planIm2colForward},
+};
 constexpr Algorithm kBackwardInput[] = {
-    {"pointwise", planPointwiseBackwardInput}, {"implicitGemm", planImplicitBackwardInput}, {"im2col", planIm2colBackwardInput}};
+    {"depthwise", planDepthwiseBackwardInput}, {"pointwise", planPointwiseBackwardInput},
+    {"implicitGemm", planImplicitBackwardInput}, {"im2col", planIm2colBackwardInput},
+};
 constexpr Algorithm kBackwardFilter[] = {
-    {"pointwise", planPointwiseBackwardFilter}, {"implicitGemm", planImplicitBackwardFilter}, {"im2col", planIm2colBackwardFilter}};
+    {"depthwise", planDepthwiseBackwardFilter},       {"pointwise", planPointwiseBackwardFilter},
+    {"smallChannel", planSmallChannelBackwardFilter}, {"implicitGemm", planImplicitBackwardFilter},
+    {"im2col", planIm2colBackwardFilter},
+};
 
 template <size_t kCount>
 std::unique_ptr<OpPlan> choose(const Algorithm (&menu)[kCount], const ConvRequest& request) {

@@ -5,8 +5,8 @@
 
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/gemm/overPixels.h"
+#include "kernels/gemm/packedGemm.h"
 #include "kernels/im2col/lines.h"
-#include "kernels/plan.h"
 
 namespace striate {
 namespace {
@@ -73,31 +73,14 @@ class Explicit : public OpPlan {
 class Product : public Explicit {
  public:
   Product(const ConvRequest& request, const char* direction, IndirectSpec spec)
-      : Explicit(request, direction), constantFilter_(request.op.in[1].constant), gemm_(std::move(spec)) {}
-  size_t scratchBytes() const override {
-    return columns_.bytes() + gemm_.scratchBytes() + (constantFilter_ ? 0 : align64(gemm_.packedBytes()));
-  }
-  size_t packedBytes() const override { return constantFilter_ ? gemm_.packedBytes() : 0; }
-  void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    gemm_.pack(*context.pool, f32(in[1]), packed);
-  }
+      : Explicit(request, direction), gemm_(std::move(spec), request.op.in[1].constant) {}
+  size_t scratchBytes() const override { return columns_.bytes() + gemm_.scratchBytes(); }
+  size_t packedBytes() const override { return gemm_.packedBytes(); }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override { gemm_.pack(context, in[1], packed); }
 
  protected:
   float* columnsOf(const RunContext& context) const { return reinterpret_cast<float*>(context.scratch); }
-  IndirectOperands packedOperands(const RunContext& context, const void* const* in) const {
-    IndirectOperands operands;
-    operands.scratch = context.scratch + columns_.bytes();
-    operands.packed = context.packed;
-    if (!constantFilter_) {
-      float* packed = reinterpret_cast<float*>(operands.scratch);
-      operands.scratch += align64(gemm_.packedBytes());
-      gemm_.pack(*context.pool, f32(in[1]), packed);
-      operands.packed = packed;
-    }
-    return operands;
-  }
-  bool constantFilter_;
-  IndirectGemm gemm_;
+  PackedGemm gemm_;
 };
 
 class Forward final : public Product {
@@ -105,7 +88,8 @@ class Forward final : public Product {
   Forward(const ConvRequest& request, IndirectSpec spec)
       : Product(request, "fwd", std::move(spec)), residualPixel_(request.op.in[3].pixelStride) {}
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
-    IndirectOperands operands = packedOperands(context, in);
+    IndirectOperands operands;
+    gemm_.begin(context, in[1], context.scratch + columns_.bytes(), &operands);
     operands.source = columnsOf(context);
     operands.bias = f32(in[2]);
     overChunks(context, [&](int64_t image, int64_t images) {
@@ -114,7 +98,7 @@ class Forward final : public Product {
       operands.images = images * columns_.pixels;
       operands.target = f32(out[0]) + pixel * geometry_.outputPixel;
       operands.residual = in[3] == nullptr ? nullptr : f32(in[3]) + pixel * residualPixel_;
-      gemm_.run(*context.pool, operands);
+      gemm_.run(context, operands);
     });
     return okStatus();
   }
@@ -127,12 +111,13 @@ class BackwardInput final : public Product {
  public:
   BackwardInput(const ConvRequest& request, IndirectSpec spec) : Product(request, "bwd_input", std::move(spec)) {}
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
-    IndirectOperands operands = packedOperands(context, in);
+    IndirectOperands operands;
+    gemm_.begin(context, in[1], context.scratch + columns_.bytes(), &operands);
     operands.target = columnsOf(context);
     overChunks(context, [&](int64_t image, int64_t images) {
       operands.images = images * columns_.pixels;
       operands.source = f32(in[0]) + image * columns_.pixels * geometry_.outputPixel;
-      gemm_.run(*context.pool, operands);
+      gemm_.run(context, operands);
       scatterImages(*context.pool, isa_, columns_.window, images, columnsOf(context),
                     f32(out[0]) + image * geometry_.h * geometry_.w * geometry_.inputPixel);
     });

@@ -5,7 +5,7 @@
 
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/gemm/overPixels.h"
-#include "kernels/plan.h"
+#include "kernels/gemm/packedGemm.h"
 
 namespace striate {
 namespace {
@@ -13,8 +13,6 @@ namespace {
 // The search for a task's phase is linear, and so many phases only occur for kernels and strides of patches: col2im is no
 // worse there.
 constexpr size_t kMostPhases = 256;
-
-size_t align64(size_t bytes) { return (bytes + 63) & ~size_t{63}; }
 
 // A pointwise convolution is one long line of pixels.
 IndirectProblem pointwiseProblem() {
@@ -26,32 +24,22 @@ IndirectProblem pointwiseProblem() {
 class IndirectConv : public OpPlan {
  public:
   IndirectConv(const ConvGeometry& g, IndirectSpec spec, int64_t pixelsPerImage, bool constantFilter)
-      : geometry_(g), pixelsPerImage_(pixelsPerImage), constantFilter_(constantFilter), gemm_(std::move(spec)) {}
-  size_t scratchBytes() const override { return gemm_.scratchBytes() + (constantFilter_ ? 0 : align64(gemm_.packedBytes())); }
-  size_t packedBytes() const override { return constantFilter_ ? gemm_.packedBytes() : 0; }
-  void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    gemm_.pack(*context.pool, f32(in[1]), packed);
-  }
+      : geometry_(g), pixelsPerImage_(pixelsPerImage), gemm_(std::move(spec), constantFilter) {}
+  size_t scratchBytes() const override { return gemm_.scratchBytes(); }
+  size_t packedBytes() const override { return gemm_.packedBytes(); }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override { gemm_.pack(context, in[1], packed); }
 
  protected:
-  void multiply(const RunContext& context, const void* const* in, IndirectOperands operands) const {
+  void multiply(const RunContext& context, const void* filter, IndirectOperands operands) const {
     operands.images = geometry_.liveImages(context.rows) * pixelsPerImage_;
-    operands.packed = context.packed;
-    operands.scratch = context.scratch;
-    if (!constantFilter_) {
-      float* packed = reinterpret_cast<float*>(context.scratch);
-      operands.scratch += align64(gemm_.packedBytes());
-      gemm_.pack(*context.pool, f32(in[1]), packed);
-      operands.packed = packed;
-    }
-    gemm_.run(*context.pool, operands);
+    gemm_.begin(context, filter, context.scratch, &operands);
+    gemm_.run(context, operands);
   }
   ConvGeometry geometry_;
 
  private:
   int64_t pixelsPerImage_;  // rows of a flat problem per image, else 1
-  bool constantFilter_;
-  IndirectGemm gemm_;
+  PackedGemm gemm_;
 };
 
 class Forward final : public IndirectConv {
@@ -63,7 +51,7 @@ class Forward final : public IndirectConv {
     operands.bias = f32(in[2]);
     operands.residual = f32(in[3]);
     operands.target = f32(out[0]);
-    multiply(context, in, operands);
+    multiply(context, in[1], operands);
     return okStatus();
   }
 };
@@ -77,7 +65,7 @@ class BackwardInput final : public IndirectConv {
     IndirectOperands operands;
     operands.source = f32(in[0]);
     operands.target = f32(out[0]);
-    multiply(context, in, operands);
+    multiply(context, in[1], operands);
     return okStatus();
   }
 

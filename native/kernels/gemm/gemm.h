@@ -18,12 +18,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "simd/activationCodes.h"
+
 namespace striate {
 
 inline constexpr int kMaxTileRows = 16;
-
-// Activation codes of lib/graph/opSchema.ts.
-enum : int { kActivationNone = 0, kActivationRelu = 1, kActivationLeakyRelu = 2, kActivationSigmoid = 3, kActivationTanh = 4 };
 
 struct IndirectTile {
   const float* const* rows;  // rows[t * rowStride + m] + offset: `channels` contiguous floats, any alignment

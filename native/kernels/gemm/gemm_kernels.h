@@ -4,36 +4,21 @@
 // of the accumulators against a separate add.
 #pragma once
 #include "kernels/gemm/gemm.h"
-#include "simd/math.h"
+#include "simd/epilogue.h"
+#include "simd/unroll.h"
 
 namespace striate {
 namespace {
 
 // What does not fit the fast path (a partial panel, sigmoid, tanh): the tile comes through memory, on the stack.
 __attribute__((noinline)) void finishTile(const IndirectTile& t, const float* tile, int rows, int width) {
-  const Vec zero = Vec::zero();
   const Vec slope = Vec::broadcast(t.slope);
   for (int m = 0; m < rows; ++m) {
     for (int n = 0; n < t.columns; n += Vec::width) {
       const int left = t.columns - n < Vec::width ? t.columns - n : Vec::width;
       Vec v = Vec::load(tile + m * width + n);
       if (t.residual != nullptr) v = add(v, Vec::loadPartial(t.residual[m] + t.column + n, left));
-      switch (t.activation) {
-        case kActivationRelu:
-          v = max(zero, v);
-          break;
-        case kActivationLeakyRelu:
-          v = select(greater(v, zero), v, mul(v, slope));
-          break;
-        case kActivationSigmoid:
-          v = sigmoidV(v);
-          break;
-        case kActivationTanh:
-          v = tanhV(v);
-          break;
-        default:
-          break;
-      }
+      v = activateV(v, t.activation, slope);
       v.storePartial(t.c[m] + t.column + n, left);
     }
   }
@@ -50,23 +35,6 @@ __attribute__((noinline)) void finishPixelTile(const PixelTile& t, const float* 
     }
   }
 }
-
-template <int kValue>
-struct Index {
-  static constexpr int value = kValue;
-  constexpr operator int() const { return kValue; }
-};
-
-// f(Index<0>) .. f(Index<n-1>), inlined at once: only then does gcc see constant subscripts early enough to keep an
-// array of accumulators in registers (with a loop and "#pragma GCC unroll" it stays in memory: half the speed).
-template <int kEnd, int kBegin = 0, class F>
-STRIATE_INLINE void repeat(const F& f) {
-  if constexpr (kBegin < kEnd) {
-    f(Index<kBegin>());
-    repeat<kEnd, kBegin + 1>(f);
-  }
-}
-#define STRIATE_LAMBDA(...) [&](__VA_ARGS__) __attribute__((always_inline))
 
 template <int kRows, int kVecs>
 struct Accumulators {
@@ -123,7 +91,7 @@ void indirectTile(const IndirectTile& t) {
     }
   }
 
-  if (!full || t.activation > kActivationLeakyRelu) {
+  if (!full || !activatesInRegisters(t.activation)) {
     float tile[kRows * kWidth];
     acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
       x.store(tile + m * kWidth + v * Vec::width);
@@ -138,10 +106,10 @@ void indirectTile(const IndirectTile& t) {
     });
   }
   if (t.activation == kActivationRelu) {
-    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return max(Vec::zero(), x); });
+    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return reluV(x); });
   } else if (t.activation == kActivationLeakyRelu) {
     const Vec slope = Vec::broadcast(t.slope);
-    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return select(greater(x, Vec::zero()), x, mul(x, slope)); });
+    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return leakyReluV(x, slope); });
   }
   acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
     x.store(t.c[m] + t.column + v * Vec::width);

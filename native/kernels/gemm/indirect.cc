@@ -158,8 +158,7 @@ void fillSourceRows(const IndirectProblem& problem, int64_t firstTap, int64_t ta
   }
 }
 
-void IndirectGemm::fillTarget(const IndirectProblem& problem, int64_t first, int64_t count, const IndirectOperands& operands,
-                              const Pointers& pointers) const {
+void fillTargetRows(const IndirectProblem& problem, int64_t first, int64_t count, float* target, int64_t pixelStride, float** rows) {
   const int64_t gridPixels = problem.gridH * problem.gridW;
   for (int64_t m = 0; m < count;) {
     const int64_t image = (first + m) / gridPixels;
@@ -167,13 +166,11 @@ void IndirectGemm::fillTarget(const IndirectProblem& problem, int64_t first, int
     const int64_t j = (first + m) % problem.gridW;
     // With a flat problem every image is one pixel of one long line.
     const int64_t run = problem.flat() ? count : std::min(problem.gridW - j, count - m);
-    const int64_t step = problem.flat() ? 1 : problem.targetStepW;
+    const int64_t step = (problem.flat() ? 1 : problem.targetStepW) * pixelStride;
     const int64_t pixel = (image * problem.targetH + i * problem.targetStepH + problem.targetH0) * problem.targetW +
                           j * problem.targetStepW + problem.targetW0;
-    for (int64_t q = 0; q < run; ++q) pointers.target[m + q] = operands.target + (pixel + q * step) * spec_.targetPixel;
-    if (operands.residual != nullptr) {
-      for (int64_t q = 0; q < run; ++q) pointers.residual[m + q] = operands.residual + (pixel + q * step) * spec_.residualPixel;
-    }
+    float* to = target + pixel * pixelStride;
+    for (int64_t q = 0; q < run; ++q, to += step) rows[m + q] = to;
     m += run;
   }
 }
@@ -227,7 +224,11 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
 
   for (int64_t row = firstRow; row < lastRow; row += part.rowsPerBlock) {
     const int64_t count = std::min(part.rowsPerBlock, lastRow - row);
-    fillTarget(problem, row, count, operands, pointers);
+    fillTargetRows(problem, row, count, operands.target, spec_.targetPixel, pointers.target);
+    if (operands.residual != nullptr) {
+      fillTargetRows(problem, row, count, const_cast<float*>(operands.residual), spec_.residualPixel,
+                     const_cast<float**>(pointers.residual));
+    }
     for (size_t pass = 0; pass < part.passes.size(); ++pass) {
       const Pass& range = part.passes[pass];
       if (range.taps > 0) {

@@ -37,6 +37,8 @@ struct IndirectProblem {
 // source's pixel stride, `zeros` stands for pixels outside.
 void fillSourceRows(const IndirectProblem& problem, int64_t firstTap, int64_t taps, int64_t first, int64_t count, const float* source,
                     int64_t pixel, const float* zeros, const float** rows, int64_t rowStride);
+// rows[m]: the target pixel of row first + m.
+void fillTargetRows(const IndirectProblem& problem, int64_t first, int64_t count, float* target, int64_t pixelStride, float** rows);
 
 struct IndirectSpec {
   const GemmKernels* kernels = nullptr;
@@ -89,8 +91,6 @@ class IndirectGemm {
 
   int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
   int64_t packedColumns() const { return (spec_.columns + spec_.kernels->lanes - 1) / spec_.kernels->lanes * spec_.kernels->lanes; }
-  void fillTarget(const IndirectProblem& problem, int64_t first, int64_t count, const IndirectOperands& operands,
-                  const Pointers& pointers) const;
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
                const IndirectOperands& operands) const;
   void runPanel(const Part& part, size_t pass, int64_t problemTaps, int64_t panel, int64_t rows, const IndirectOperands& operands,

@@ -5,15 +5,13 @@
 
 #include "kernels/check.h"
 #include "kernels/gemm/overPixels.h"
-#include "kernels/plan.h"
+#include "kernels/gemm/packedGemm.h"
 #include "kernels/registry/registry.h"
 
 namespace striate {
 namespace {
 
 enum Attribute : int { kTransposeA, kTransposeB, kActivation, kSlope };
-
-size_t align64(size_t bytes) { return (bytes + 63) & ~size_t{63}; }
 
 Status verify(const OpRequest& r) {
   constexpr const char* kOp = "matmul";
@@ -73,29 +71,25 @@ IndirectSpec specOf(const OpRequest& r) {
 
 class Product final : public OpPlan {
  public:
-  explicit Product(const OpRequest& r) : a_(r.in[0]), constantB_(r.in[1].constant), gemm_(specOf(r)) {}
-  size_t scratchBytes() const override { return gemm_.scratchBytes() + (constantB_ ? 0 : align64(gemm_.packedBytes())); }
-  size_t packedBytes() const override { return constantB_ ? gemm_.packedBytes() : 0; }
-  void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    gemm_.pack(*context.pool, f32(in[1]), packed);
-  }
+  explicit Product(const OpRequest& r) : a_(r.in[0]), gemm_(specOf(r), r.in[1].constant) {}
+  size_t scratchBytes() const override { return gemm_.scratchBytes(); }
+  size_t packedBytes() const override { return gemm_.packedBytes(); }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override { gemm_.pack(context, in[1], packed); }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
-    IndirectOperands operands{a_.livePixels(context.rows), f32(in[0]), context.packed, f32(in[2]), f32(in[3]), f32(out[0]),
-                              context.scratch};
-    if (!constantB_) {
-      float* packed = reinterpret_cast<float*>(context.scratch);
-      operands.scratch += align64(gemm_.packedBytes());
-      gemm_.pack(*context.pool, f32(in[1]), packed);
-      operands.packed = packed;
-    }
-    gemm_.run(*context.pool, operands);
+    IndirectOperands operands;
+    operands.images = a_.livePixels(context.rows);
+    operands.source = f32(in[0]);
+    operands.bias = f32(in[2]);
+    operands.residual = f32(in[3]);
+    operands.target = f32(out[0]);
+    gemm_.begin(context, in[1], context.scratch, &operands);
+    gemm_.run(context, operands);
     return okStatus();
   }
 
  private:
   TensorDesc a_;
-  bool constantB_;
-  IndirectGemm gemm_;
+  PackedGemm gemm_;
 };
 
 // An empty sum per element, so that the tile's epilogue alone remains: target = act(bias + residual).

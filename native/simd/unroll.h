@@ -1,0 +1,26 @@
+// Loops over accumulators that must live in registers. Part of what an ISA file may include.
+#pragma once
+#include "simd/vec.h"
+
+namespace striate {
+namespace {
+
+template <int kValue>
+struct Index {
+  static constexpr int value = kValue;
+  constexpr operator int() const { return kValue; }
+};
+
+// f(Index<0>) .. f(Index<n-1>), inlined at once: only then does gcc see constant subscripts early enough to keep an
+// array of accumulators in registers (with a loop and "#pragma GCC unroll" it stays in memory: half the speed).
+template <int kEnd, int kBegin = 0, class F>
+STRIATE_INLINE void repeat(const F& f) {
+  if constexpr (kBegin < kEnd) {
+    f(Index<kBegin>());
+    repeat<kEnd, kBegin + 1>(f);
+  }
+}
+#define STRIATE_LAMBDA(...) [&](__VA_ARGS__) __attribute__((always_inline))
+
+}  // namespace
+}  // namespace striate

@@ -1,8 +1,7 @@
 /** Declares the comparison with PyTorch over several steps: running statistics, the optimizer, a whole network. */
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../../lib/backend/backend.js";
-import { lower } from "../../lib/graph/lower.js";
-import type { Program } from "../../lib/graph/program.js";
+import type { GraphRoots } from "../../lib/graph/passes/ir.js";
 import { input, state, type Value } from "../../lib/graph/value.js";
 import * as ops from "../../lib/ops/index.js";
 import { arrayOf, type Exact, readGolden, type Rounded } from "./golden.js";
@@ -67,27 +66,27 @@ function declareBatchNorm(backend: Backend): void {
         const runOf = (step: BatchNormStep, states: GoldenRun["states"]): GoldenRun => {
           const { y, dx, dgamma, dbeta } = step;
           return {
-            inputs: [arrayOf(step.x), arrayOf(step.dy)],
+            inputs: { x: arrayOf(step.x), dy: arrayOf(step.dy) },
             rows,
             learningRate: 0,
             outputs: { y, dx, dgamma, dbeta },
             states,
           };
         };
-        const training = lower({ outputs: outputsOf(train.y), updates }, { rows });
+        const training = { outputs: outputsOf(train.y), updates };
         const runs = steps.map((step) =>
           runOf(step, { runningMean: step.runningMean, runningVariance: step.runningVariance }),
         );
-        report(sequenceFailures(backend, training, initial, runs));
+        report(sequenceFailures(backend, training, rows, initial, runs));
 
         const y = ops.batchNorm(x, { ...parameters, ...running }, { epsilon });
         const last = steps[steps.length - 1]!;
         const trained = new Map(initial)
           .set("runningMean", { shape: channels, values: Float32Array.from(last.runningMean.values) })
           .set("runningVariance", { shape: channels, values: Float32Array.from(last.runningVariance.values) });
-        const inference = lower({ outputs: outputsOf(y) }, { rows });
+        const inference = { outputs: outputsOf(y) };
         report(
-          sequenceFailures(backend, inference, trained, [runOf(evaluation, {})]).filter(
+          sequenceFailures(backend, inference, rows, trained, [runOf(evaluation, {})]).filter(
             (failure) => !isOracleAlone(failure),
           ),
         );
@@ -126,13 +125,13 @@ function declareSgd(backend: Backend): void {
         initial.set("velocity", { shape, values: new Float32Array(parameter.numerators.length) });
       }
       const runs = steps.map(({ learningRate, gradient, parameter: after, velocity: slot }): GoldenRun => ({
-        inputs: [arrayOf(gradient)],
+        inputs: { gradient: arrayOf(gradient) },
         rows: 1,
         learningRate,
         outputs: {},
         states: slot === undefined ? { parameter: after } : { parameter: after, velocity: slot },
       }));
-      report(sequenceFailures(backend, lower({ outputs: [], updates }, { rows: 1 }), initial, runs));
+      report(sequenceFailures(backend, { outputs: [], updates }, 1, initial, runs));
     });
   });
 }
@@ -150,8 +149,8 @@ interface NetworkGolden {
 }
 
 /** The network of generateGoldens.py as one graph: forward, loss, backward and update. */
-function networkProgram(golden: NetworkGolden): {
-  readonly program: Program;
+function network(golden: NetworkGolden): {
+  readonly roots: GraphRoots;
   readonly shapes: Map<string, readonly number[]>;
 } {
   const { rows, parameters } = golden;
@@ -182,13 +181,13 @@ function networkProgram(golden: NetworkGolden): {
   });
   shapes.set("norm.mean", channels).set("norm.variance", channels);
   for (const [name, { shape }] of values) shapes.set(`${name}.velocity`, shape);
-  return { program: lower({ outputs: [{ name: "loss", value: loss }], updates }, { rows }), shapes };
+  return { roots: { outputs: [{ name: "loss", value: loss }], updates }, shapes };
 }
 
 function declareNetwork(backend: Backend): void {
   describe("a network, five steps of training", () => {
     it.each(readGolden<NetworkGolden>("network"))("$name", (golden) => {
-      const { program, shapes } = networkProgram(golden);
+      const { roots, shapes } = network(golden);
       const initial = new Map(
         [...shapes].map(([name, shape]) => {
           const exact = golden.parameters[name];
@@ -199,13 +198,13 @@ function declareNetwork(backend: Backend): void {
         }),
       );
       const runs = golden.steps.map(({ images, labels, loss }, i): GoldenRun => ({
-        inputs: [arrayOf(images), Int32Array.from(labels)],
+        inputs: { images: arrayOf(images), labels: Int32Array.from(labels) },
         rows: golden.rows,
         learningRate: golden.learningRate,
         outputs: { loss: { shape: [1], values: [loss] } },
         states: i + 1 === golden.steps.length ? golden.after : {},
       }));
-      report(sequenceFailures(backend, program, initial, runs));
+      report(sequenceFailures(backend, roots, golden.rows, initial, runs));
     });
   });
 }

@@ -1,9 +1,9 @@
-/** Declares whole graphs on one backend, judged by the float64 oracle that runs them unfused. */
+/** Declares whole graphs on one backend, judged by the float64 oracle that runs them node by node. */
 import { describe, expect, it } from "vitest";
 import type { Backend, InputArray } from "../../lib/backend/backend.js";
 import { lower } from "../../lib/graph/lower.js";
 import type { Program } from "../../lib/graph/program.js";
-import { input } from "../../lib/graph/value.js";
+import { input, type Value } from "../../lib/graph/value.js";
 import { gradients } from "../../lib/ops/index.js";
 import { GraphBuilder, graphs, type GraphCase } from "../cases/graphs.js";
 import { bitDifference, difference } from "./compare.js";
@@ -15,9 +15,18 @@ import { roundingOf } from "./valueCase.js";
 
 interface Prepared {
   readonly graph: GraphBuilder;
+  /** Outputs of the case, then their gradients. */
+  readonly outputs: readonly NamedValue[];
+  /** How many of them are no gradients. */
+  readonly results: number;
   readonly fused: Program;
   readonly unfused: Program;
   readonly data: ReadonlyMap<string, Float64Array>;
+}
+
+interface NamedValue {
+  readonly name: string;
+  readonly value: Value;
 }
 
 function prepare(graphCase: GraphCase): Prepared {
@@ -45,7 +54,14 @@ function prepare(graphCase: GraphCase): Prepared {
     );
   }
   const { rows } = graphCase;
-  return { graph, fused: lower({ outputs }, { rows }), unfused: lower({ outputs }, { rows, fuse: false }), data };
+  return {
+    graph,
+    outputs,
+    results: Object.keys(results).length,
+    fused: lower({ outputs }, { rows }),
+    unfused: lower({ outputs }, { rows, fuse: false }),
+    data,
+  };
 }
 
 /** The inputs of `program`, in its order, live rows only. */
@@ -75,12 +91,18 @@ function runOn(backend: Backend, prepared: Prepared, program: Program, rows: num
   }
 }
 
+function liveInputs({ graph, data }: Prepared, rows: number): Map<string, Float64Array> {
+  return new Map(
+    [...graph.inputs].map(([name, spec]) => [name, data.get(name)!.slice(0, sizeOf(liveShape(spec, rows)))]),
+  );
+}
+
 function judge(prepared: Prepared, backend: Backend, rows: number): Bounded[] {
-  const { graph, unfused, data } = prepared;
+  const { graph, outputs, data } = prepared;
   const run = (noise?: Random): Float64Array[] => {
     const states = new Map([...graph.states.keys()].map((name) => [name, data.get(name)!.slice()]));
     const rounding = noise === undefined ? referenceRounding : roundingOf(backend);
-    return new OracleRunner(unfused, rounding, noise).run(inputsOf(prepared, unfused, rows), states, {
+    return new OracleRunner({ outputs }, rounding, noise).run(liveInputs(prepared, rows), states, {
       rows,
       learningRate: 0,
     });
@@ -91,6 +113,43 @@ function judge(prepared: Prepared, backend: Backend, rows: number): Bounded[] {
   );
 }
 
+const step = 1e-7;
+
+/**
+ * Differentiation on trial: the oracle runs the gradient graph, so a wrong rule would judge itself. Here each gradient is
+ * compared with a difference quotient of the forward graph along a random direction.
+ */
+function gradientRuleFailures(graphCase: GraphCase, prepared: Prepared, gradients: readonly Bounded[]): string[] {
+  const { graph, outputs, results, data } = prepared;
+  const { rows } = graphCase;
+  const seed = data.get("seed");
+  const forward = new OracleRunner({ outputs: outputs.slice(0, 1) }, referenceRounding);
+  const scalarAt = (name: string, direction: Float64Array, distance: number): number => {
+    const moved = (tensors: Map<string, Float64Array>): Map<string, Float64Array> =>
+      new Map(
+        [...tensors].map(([key, values]) => [
+          key,
+          key === name ? values.map((v, i) => v + distance * direction[i]!) : values,
+        ]),
+      );
+    const states = new Map([...graph.states.keys()].map((key) => [key, data.get(key)!]));
+    const [y] = forward.run(moved(liveInputs(prepared, rows)), moved(states), { rows, learningRate: 0 });
+    return y!.reduce((total, value, i) => total + value * seed![i]!, 0);
+  };
+  return (graphCase.by ?? []).flatMap((name, k) => {
+    const gradient = gradients[results + k]!.data;
+    const random = new Random(`direction ${graphCase.name} ${name}`);
+    const direction = gradient.map(() => random.normal());
+    const quotient = (scalarAt(name, direction, step) - scalarAt(name, direction, -step)) / (2 * step);
+    const product = gradient.reduce((total, g, i) => total + g * direction[i]!, 0);
+    const scale = gradient.reduce((total, g, i) => total + Math.abs(g * direction[i]!), 1e-2);
+    // 1e-4 of the terms: truncation is step^2, cancellation about 1e-15 / step of the sums; kinks this close are improbable
+    return Math.abs(quotient - product) <= 1e-4 * scale
+      ? []
+      : [`gradient rule: by ${name}, difference quotient ${String(quotient)}, gradient ${String(product)}`];
+  });
+}
+
 /** All that is wrong with the graph on this backend, fused and not, with all rows and with one less. */
 export function graphFailures(
   graphCase: GraphCase,
@@ -98,7 +157,7 @@ export function graphFailures(
   setThreads: readonly (() => void)[] = [() => {}],
 ): string[] {
   const prepared = prepare(graphCase);
-  const failures: string[] = [];
+  const failures = gradientRuleFailures(graphCase, prepared, judge(prepared, backend, graphCase.rows));
   for (const rows of [graphCase.rows, graphCase.rows - 1]) {
     const wants = judge(prepared, backend, rows);
     for (const [form, program] of Object.entries({ fused: prepared.fused, unfused: prepared.unfused })) {

@@ -1,95 +1,99 @@
 /**
- * Runs whole Programs with the float64 oracle, and derives how far float32 may carry a result away: every op's result is
- * moved at random within that op's own tolerance, several times over, and the spread of the outcomes, whatever the graph
- * does to errors in between, is the tolerance of the end (Monte Carlo arithmetic: D. S. Parker, UCLA CSD-970002, 1997).
+ * Runs whole graphs with the float64 oracle, node by node: no passes, no Program, no memory plan. It also derives how far
+ * float32 may carry a result away: every op's result is moved at random within that op's own tolerance, several times over,
+ * and the spread of the outcomes, whatever the graph does to errors in between, is the tolerance of the end (Monte Carlo
+ * arithmetic: D. S. Parker, UCLA CSD-970002, 1997).
  */
-import { opSchemas } from "../../lib/graph/opSchema.js";
-import type { Buffer, Program, Step } from "../../lib/graph/program.js";
-import { type Bounded, oracles, type Rounding, sizeOf, type Tensor, tensor } from "./oracle/index.js";
+import type { GraphRoots } from "../../lib/graph/passes/ir.js";
+import type { GraphNode, Value } from "../../lib/graph/value.js";
+import { type Bounded, channelsOf, oracles, pixelsOf, type Rounding, type Tensor, tensor } from "./oracle/index.js";
 import type { Random } from "./random.js";
+import { liveShape } from "./stepCase.js";
 
 export interface OracleScalars {
   readonly rows: number;
   readonly learningRate: number;
 }
 
-/** Tensors of a State by name, in float64; runs update them in place. */
-export type OracleState = Map<string, Float64Array>;
+/** Tensors by name, in float64. */
+export type NamedTensors = Map<string, Float64Array>;
 
 export class OracleRunner {
   constructor(
-    private readonly program: Program,
+    private readonly roots: GraphRoots,
     private readonly rounding: Rounding,
     /** Present: every result is moved within its tolerance. */
     private readonly noise?: Random,
   ) {}
 
-  /** `inputs` in the order of the input storages, live rows only. @returns outputs, live rows only */
-  run(inputs: readonly Float64Array[], state: OracleState, scalars: OracleScalars): Float64Array[] {
-    const { program } = this;
-    let next = 0;
-    const memory = program.storages.map(({ kind, size, name }) => {
-      if (kind === "state") return state.get(name)!;
-      const storage = new Float64Array(size).fill(NaN);
-      if (kind === "input") storage.set(inputs[next++]!);
-      return storage;
-    });
-    for (const step of [...program.prepare, ...program.steps, ...program.commit]) this.execute(step, memory, scalars);
-    return program.storages.flatMap(({ kind, size }, storage) => {
-      if (kind !== "output") return [];
-      const batched = program.buffers.some((b) => b.storage === storage && b.batched);
-      return [memory[storage]!.slice(0, batched ? (size / program.rows) * scalars.rows : size)];
-    });
+  /**
+   * @param inputs by name, live rows only
+   * @param state updated in place
+   * @returns outputs in order, live rows only
+   */
+  run(inputs: NamedTensors, state: NamedTensors, scalars: OracleScalars): Float64Array[] {
+    const known = new Map<Value, Tensor>();
+    const { outputs, updates = [] } = this.roots;
+    const results = outputs.map(({ value }) => this.evaluate(value, known, inputs, state, scalars).data);
+    const updated = updates.map(({ value }) => this.evaluate(value, known, inputs, state, scalars).data);
+    updates.forEach(({ tensor: name }, i) => state.set(name, updated[i]!));
+    return results;
   }
 
-  private execute(
-    { op, inputs, outputs, attributes }: Step,
-    memory: readonly Float64Array[],
+  private evaluate(
+    value: Value,
+    known: Map<Value, Tensor>,
+    inputs: NamedTensors,
+    state: NamedTensors,
     scalars: OracleScalars,
-  ): void {
-    const { buffers } = this.program;
-    const operands = inputs.map((id) => (id < 0 ? undefined : read(buffers[id]!, memory, scalars.rows)));
-    const present = outputs.filter((id) => id >= 0).map((id) => buffers[id]!);
-    const named = Object.fromEntries(opSchemas[op].attributes.map((name, i) => [name, attributes[i]!]));
-    const shapes = present.map((buffer) => liveShape(buffer, scalars.rows));
-    const results = oracles[op]!(operands, named, { rounding: this.rounding, shapes, ...scalars });
-    results.forEach((result, i) => write(present[i]!, memory, this.moved(result)));
+  ): Tensor {
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const { node } = value;
+    const leaf = node.op === "input" ? inputs.get(node.name) : node.op === "state" ? state.get(node.name) : undefined;
+    if (leaf !== undefined) {
+      const result = tensor(liveShape(value, scalars.rows), leaf);
+      known.set(value, result);
+      return result;
+    }
+    const operands = node.operands.map((operand) => operand && this.evaluate(operand, known, inputs, state, scalars));
+    const results = this.apply(node, operands, scalars);
+    node.results.forEach((result, i) => known.set(result, results[i]!));
+    return known.get(value)!;
   }
 
-  private moved({ data, tolerance }: Bounded): Float64Array {
+  private apply(node: GraphNode, operands: readonly (Tensor | undefined)[], scalars: OracleScalars): readonly Tensor[] {
+    const shapes = node.results.map((result) => liveShape(result, scalars.rows));
+    if (node.op === "reshape") return [tensor(shapes[0]!, operands[0]!.data)];
+    if (node.op === "concat") return [concat(operands as Tensor[], shapes[0]!)];
+    if (node.op === "channelSlice") return [slice(operands[0]!, node.attributes["start"]!, shapes[0]!)];
+    const results = oracles[node.op]!(operands, node.attributes, { rounding: this.rounding, shapes, ...scalars });
+    return results.map((result) => this.moved(result));
+  }
+
+  private moved(result: Bounded): Tensor {
     const { noise } = this;
-    return noise === undefined ? data : data.map((value, i) => value + noise.uniform(-1, 1) * tolerance[i]!);
+    if (noise === undefined) return result;
+    const { shape, data, tolerance } = result;
+    return { shape, data: data.map((value, i) => value + noise.uniform(-1, 1) * tolerance[i]!) };
   }
 }
 
-function liveShape({ batched, shape }: Buffer, rows: number): readonly number[] {
-  return batched ? [rows, ...shape.slice(1)] : shape;
-}
-
-/** The index of every live element, in row-major order. */
-function* elements(buffer: Buffer, rows: number): Generator<number> {
-  const shape = liveShape(buffer, rows);
-  const channels = shape[shape.length - 1]!;
-  const pixels = sizeOf(shape) / channels;
-  for (let p = 0; p < pixels; p++) {
-    for (let c = 0; c < channels; c++) yield buffer.offset + p * buffer.pixelStride + c;
+function concat(parts: readonly Tensor[], shape: readonly number[]): Tensor {
+  const values: number[] = [];
+  for (let p = 0; p < pixelsOf({ shape }); p++) {
+    for (const part of parts) values.push(...part.data.subarray(p * channelsOf(part), (p + 1) * channelsOf(part)));
   }
+  return tensor(shape, values);
 }
 
-function read(buffer: Buffer, memory: readonly Float64Array[], rows: number): Tensor {
-  const data = memory[buffer.storage]!;
-  return tensor(
-    liveShape(buffer, rows),
-    Array.from(elements(buffer, rows), (i) => data[i]!),
-  );
-}
-
-function write(buffer: Buffer, memory: readonly Float64Array[], values: Float64Array): void {
-  const data = memory[buffer.storage]!;
-  const channels = buffer.shape[buffer.shape.length - 1]!;
-  values.forEach((value, i) => {
-    data[buffer.offset + Math.floor(i / channels) * buffer.pixelStride + (i % channels)] = value;
-  });
+function slice(x: Tensor, start: number, shape: readonly number[]): Tensor {
+  const values: number[] = [];
+  for (let p = 0; p < pixelsOf(x); p++) {
+    const first = p * channelsOf(x) + start;
+    values.push(...x.data.subarray(first, first + channelsOf({ shape })));
+  }
+  return tensor(shape, values);
 }
 
 /** Samples of the noisy runs, and what their spread is multiplied by: eight samples miss the tail of a distribution. */

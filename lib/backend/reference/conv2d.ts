@@ -43,8 +43,9 @@ function geometryOf(filter: Tensor, y: Tensor, attributes: Attributes<"conv2d.ba
   const { groups } = attributes;
   const taps = kernelH * kernelW * inChannels;
   const tile = Math.floor(tileElements / taps / tileSize) * tileSize;
+  const { strideH, strideW, padTop, padLeft, dilationH, dilationW } = attributes;
   return {
-    window: { ...attributes, kernelH, kernelW, outH, outW },
+    window: { kernelH, kernelW, strideH, strideW, padTop, padLeft, dilationH, dilationW, outH, outW },
     groups,
     inChannels,
     outChannels: y.channels / groups,
@@ -56,8 +57,8 @@ function geometryOf(filter: Tensor, y: Tensor, attributes: Attributes<"conv2d.ba
 }
 
 /** Depthwise: products with one row of taps and one column would be all overhead. */
-function isDepthwise(filter: Tensor, groups: number): boolean {
-  return groups > 1 && filter.shape[2] === 1;
+function isDepthwise(filter: Tensor, { groups, algorithm }: Attributes<"conv2d.backwardInput">): boolean {
+  return groups > 1 && filter.shape[2] === 1 && algorithm !== algorithmCodes.im2col;
 }
 
 /** Hands out columns, [pixels x taps], for tiles of output pixels: from the image itself, a tile, or the whole matrix. */
@@ -95,11 +96,10 @@ function pixelMatrix(y: Tensor, first: number, channel: number): Matrix {
   return { data, offset: offset + first * pixelStride + channel, rowStride: pixelStride, columnStride: 1 };
 }
 
-function forward(operands: Operands<"conv2d">, attributes: Attributes<"conv2d">): void {
-  const { x, filter, bias, residual, y } = operands;
+function forward({ x, filter, bias, residual, y }: Operands<"conv2d">, attributes: Attributes<"conv2d">): void {
   const geometry = geometryOf(filter, y, attributes);
   const epilogue = { bias, residual, activation: attributes.activation, slope: attributes.slope };
-  if (chooseFor(operands, attributes).algorithm === "loops") {
+  if (isDepthwise(filter, attributes)) {
     depthwiseForward(imageOf(x), filter, y, geometry.window, epilogue);
     return;
   }
@@ -119,12 +119,11 @@ function forward(operands: Operands<"conv2d">, attributes: Attributes<"conv2d">)
 }
 
 function backwardInput(
-  operands: Operands<"conv2d.backwardInput">,
+  { dy, filter, dx }: Operands<"conv2d.backwardInput">,
   attributes: Attributes<"conv2d.backwardInput">,
 ): void {
-  const { dy, filter, dx } = operands;
   const geometry = geometryOf(filter, dy, attributes);
-  if (chooseFor(operands, attributes).algorithm === "loops") {
+  if (isDepthwise(filter, attributes)) {
     depthwiseBackwardInput(dy, filter, imageOf(dx), geometry.window);
     return;
   }
@@ -147,12 +146,11 @@ function backwardInput(
 }
 
 function backwardFilter(
-  operands: Operands<"conv2d.backwardFilter">,
+  { x, dy, dfilter }: Operands<"conv2d.backwardFilter">,
   attributes: Attributes<"conv2d.backwardFilter">,
 ): void {
-  const { x, dy, dfilter } = operands;
   const geometry = geometryOf(dfilter, dy, attributes);
-  if (chooseFor(operands, attributes).algorithm === "loops") {
+  if (isDepthwise(dfilter, attributes)) {
     depthwiseBackwardFilter(imageOf(x), dy, dfilter, geometry.window);
     return;
   }
@@ -180,7 +178,7 @@ function choose(filter: Tensor, y: Tensor, attributes: Attributes<"conv2d.backwa
     return { algorithm: "im2col", declined: [], scratchBytes: 4 * taps * pixels };
   }
   const declined = ["im2col: not asked for"];
-  if (isDepthwise(filter, groups)) return { algorithm: "loops", declined };
+  if (isDepthwise(filter, attributes)) return { algorithm: "loops", declined };
   declined.push(`loops: ${groups === 1 ? "one group" : `${filter.shape[2]!} input channels per group`}`);
   return { algorithm: "blockedGemm", declined, scratchBytes: 4 * taps * tileRows };
 }

@@ -58,7 +58,7 @@ function packPanel(b: Matrix, column: number, width: number, depth: number, pane
     const second = columnStride;
     const third = 2 * columnStride;
     const fourth = 3 * columnStride;
-    for (let k = 0; k < depth; k++, from += rowStride, to += tileSize) {
+    for (let k = 0; k < depth; k++, from += rowStride, to += 4) {
       panels[to] = data[from]!;
       panels[to + 1] = data[from + second]!;
       panels[to + 2] = data[from + third]!;
@@ -66,8 +66,8 @@ function packPanel(b: Matrix, column: number, width: number, depth: number, pane
     }
     return;
   }
-  for (let k = 0; k < depth; k++, from += rowStride, to += tileSize) {
-    for (let j = 0; j < tileSize; j++) panels[to + j] = j < width ? data[from + j * columnStride]! : 0;
+  for (let k = 0; k < depth; k++, from += rowStride, to += 4) {
+    for (let j = 0; j < 4; j++) panels[to + j] = j < width ? data[from + j * columnStride]! : 0;
   }
 }
 
@@ -90,16 +90,24 @@ export function multiplyAdd(a: Matrix, rows: number, b: RightFactor, c: Float64A
       // A last panel of one or two columns takes a tile of half the width: 6, 10 or 18 columns are common.
       const tile = columns - column > 2 ? multiplyTile4x4 : multiplyTile4x2;
       for (let row = 0; row < rows; row += tileSize) {
-        tile(a, from + row * a.rowStride, rows - row, panels, panel, count, c, row * stride + column, stride);
+        const start = from + row * a.rowStride;
+        const at = row * stride + column;
+        tile(a.data, start, a.rowStride, a.columnStride, rows - row, panels, panel, count, c, at, stride);
       }
     }
   }
 }
 
-/** Adds to the 4 x 4 tile of c at `at`. Rows past the last read the last one again, which keeps the loop whole. */
+/**
+ * Adds to the 4 x 4 tile of c at `at`. Rows past the last read the last one again, which keeps the loop whole. The
+ * tile's size is spelled out, and operands are no objects: V8 would load an exported constant in every turn of the loop (a
+ * seventh of the time), and give up on objects that were made in different places.
+ */
 function multiplyTile4x4(
-  a: Matrix,
+  data: Float32Array,
   from: number,
+  rowStride: number,
+  step: number,
   rows: number,
   panels: Float64Array,
   panel: number,
@@ -108,12 +116,10 @@ function multiplyTile4x4(
   at: number,
   stride: number,
 ): void {
-  const data = a.data;
-  const step = a.columnStride;
   let p0 = from;
-  let p1 = from + (rows > 1 ? 1 : 0) * a.rowStride;
-  let p2 = from + (rows > 2 ? 2 : rows - 1) * a.rowStride;
-  let p3 = from + (rows > 3 ? 3 : rows - 1) * a.rowStride;
+  let p1 = from + (rows > 1 ? 1 : 0) * rowStride;
+  let p2 = from + (rows > 2 ? 2 : rows - 1) * rowStride;
+  let p3 = from + (rows > 3 ? 3 : rows - 1) * rowStride;
   let c00 = 0,
     c01 = 0,
     c02 = 0,
@@ -130,31 +136,31 @@ function multiplyTile4x4(
     c31 = 0,
     c32 = 0,
     c33 = 0;
-  const end = panel + depth * tileSize;
-  for (let q = panel; q < end; q += tileSize) {
-    const b0 = panels[q]!;
-    const b1 = panels[q + 1]!;
-    const b2 = panels[q + 2]!;
-    const b3 = panels[q + 3]!;
+  const end = panel + depth * 4;
+  for (let q = panel; q < end; q += 4) {
     const a0 = data[p0]!;
-    c00 += a0 * b0;
-    c01 += a0 * b1;
-    c02 += a0 * b2;
-    c03 += a0 * b3;
     const a1 = data[p1]!;
-    c10 += a1 * b0;
-    c11 += a1 * b1;
-    c12 += a1 * b2;
-    c13 += a1 * b3;
     const a2 = data[p2]!;
-    c20 += a2 * b0;
-    c21 += a2 * b1;
-    c22 += a2 * b2;
-    c23 += a2 * b3;
     const a3 = data[p3]!;
+    const b0 = panels[q]!;
+    c00 += a0 * b0;
+    c10 += a1 * b0;
+    c20 += a2 * b0;
     c30 += a3 * b0;
+    const b1 = panels[q + 1]!;
+    c01 += a0 * b1;
+    c11 += a1 * b1;
+    c21 += a2 * b1;
     c31 += a3 * b1;
+    const b2 = panels[q + 2]!;
+    c02 += a0 * b2;
+    c12 += a1 * b2;
+    c22 += a2 * b2;
     c32 += a3 * b2;
+    const b3 = panels[q + 3]!;
+    c03 += a0 * b3;
+    c13 += a1 * b3;
+    c23 += a2 * b3;
     c33 += a3 * b3;
     p0 += step;
     p1 += step;
@@ -185,8 +191,10 @@ function multiplyTile4x4(
 
 /** The same for the first two columns of a panel. */
 function multiplyTile4x2(
-  a: Matrix,
+  data: Float32Array,
   from: number,
+  rowStride: number,
+  step: number,
   rows: number,
   panels: Float64Array,
   panel: number,
@@ -195,12 +203,10 @@ function multiplyTile4x2(
   at: number,
   stride: number,
 ): void {
-  const data = a.data;
-  const step = a.columnStride;
   let p0 = from;
-  let p1 = from + (rows > 1 ? 1 : 0) * a.rowStride;
-  let p2 = from + (rows > 2 ? 2 : rows - 1) * a.rowStride;
-  let p3 = from + (rows > 3 ? 3 : rows - 1) * a.rowStride;
+  let p1 = from + (rows > 1 ? 1 : 0) * rowStride;
+  let p2 = from + (rows > 2 ? 2 : rows - 1) * rowStride;
+  let p3 = from + (rows > 3 ? 3 : rows - 1) * rowStride;
   let c00 = 0,
     c01 = 0,
     c10 = 0,
@@ -209,21 +215,21 @@ function multiplyTile4x2(
     c21 = 0,
     c30 = 0,
     c31 = 0;
-  const end = panel + depth * tileSize;
-  for (let q = panel; q < end; q += tileSize) {
-    const b0 = panels[q]!;
-    const b1 = panels[q + 1]!;
+  const end = panel + depth * 4;
+  for (let q = panel; q < end; q += 4) {
     const a0 = data[p0]!;
-    c00 += a0 * b0;
-    c01 += a0 * b1;
     const a1 = data[p1]!;
-    c10 += a1 * b0;
-    c11 += a1 * b1;
     const a2 = data[p2]!;
-    c20 += a2 * b0;
-    c21 += a2 * b1;
     const a3 = data[p3]!;
+    const b0 = panels[q]!;
+    c00 += a0 * b0;
+    c10 += a1 * b0;
+    c20 += a2 * b0;
     c30 += a3 * b0;
+    const b1 = panels[q + 1]!;
+    c01 += a0 * b1;
+    c11 += a1 * b1;
+    c21 += a2 * b1;
     c31 += a3 * b1;
     p0 += step;
     p1 += step;

@@ -4,6 +4,14 @@ import { zeroedFloat64 } from "./scratch.js";
 import type { Tensor } from "./tensor.js";
 import { imageOf, type Image, type Window } from "./window.js";
 
+/** Where output pixel number `pixel`, counted over all samples, is. */
+function positionOf(pixel: number, { outH, outW }: Window): { sample: number; oh: number; ow: number } {
+  const ow = pixel % outW;
+  const line = (pixel - ow) / outW;
+  const oh = line % outH;
+  return { sample: (line - oh) / outH, oh, ow };
+}
+
 /**
  * Writes the patches of output pixels [first, first + rows), counted over all samples: row i of `columns`, `stride`
  * elements a row, holds x[kh, kw, c] for all taps, channel fastest; a tap in the padding gives 0.
@@ -22,19 +30,22 @@ export function gatherPatches(
   // A row of taps on neighbouring dense pixels is one run of memory.
   const runs = pixelStride === channels && dilationW === 1;
   const rowLength = kernelW * channels;
-  for (let i = 0; i < rows; i++) {
-    const pixel = first + i;
-    const ow = pixel % outW;
-    const oh = ((pixel - ow) / outW) % outH;
-    const sample = (pixel - ow - oh * outW) / (outW * outH);
+  let { sample, oh, ow } = positionOf(first, window);
+  for (let i = 0; i < rows; i++, ow++) {
+    if (ow === outW) {
+      ow = 0;
+      if (++oh === outH) {
+        oh = 0;
+        sample++;
+      }
+    }
     const left = ow * window.strideW - window.padLeft;
     const inside = left >= 0 && left + (kernelW - 1) * dilationW < width;
     let to = offset + i * stride;
     for (let kh = 0; kh < kernelH; kh++) {
       const h = oh * window.strideH - window.padTop + kh * dilationH;
       if (h < 0 || h >= height) {
-        columns.fill(0, to, to + rowLength);
-        to += rowLength;
+        for (const end = to + rowLength; to < end; to++) columns[to] = 0;
         continue;
       }
       const line = image.offset + (sample * height + h) * width * pixelStride;
@@ -78,10 +89,7 @@ export class PatchScatter {
     const { kernelH, kernelW, strideH, strideW, padTop, padLeft, dilationH, dilationW, outH, outW } = this.window;
     const plane = this.plane;
     for (let i = 0; i < rows; i++) {
-      const pixel = first + i;
-      const ow = pixel % outW;
-      const oh = ((pixel - ow) / outW) % outH;
-      const sample = (pixel - ow - oh * outW) / (outW * outH);
+      const { sample, oh, ow } = positionOf(first + i, this.window);
       if (sample !== this.sample) this.advanceTo(sample);
       let from = offset + i * stride;
       for (let kh = 0; kh < kernelH; kh++) {

@@ -101,6 +101,19 @@ describe("train, predict and info", () => {
   });
 });
 
+test(
+  "the main job: over five seeds a mean test accuracy of 98.5 % or better, above softmax regression",
+  { timeout: 900_000 },
+  async () => {
+    const { code, output } = await run("train", "--seeds", "5", "--quiet", "--out", join(folder, "five"));
+    expect(code).toBe(0);
+    const mean = Number(/^mean test accuracy over 5 seeds: ([\d.]+) %$/m.exec(output)![1]);
+    const baseline = Number(/^softmax regression on the same split: ([\d.]+) %$/m.exec(output)![1]);
+    expect(mean).toBeGreaterThanOrEqual(98.5);
+    expect(baseline).toBeLessThan(mean);
+  },
+);
+
 describe("interruption", () => {
   test("an abort ends the training within the epoch, with exit code 130 and nothing written", async () => {
     const controller = new AbortController();

@@ -154,11 +154,7 @@ type MultiplyLe<
   B extends string,
   R extends string = "",
 > = B extends \`\${infer b extends Digit}\${infer B1}\`
-  ? MultiplyLe<
-      A,
-      B1,
-      b extends "0" ? TimesTen<R> : AddLe<TimesTen<R>, b extends "1" ? A : MultiplyDigit<A, b>>
-    >
+  ? MultiplyLe<A, B1, b extends "0" ? TimesTen<R> : AddLe<TimesTen<R>, b extends "1" ? A : MultiplyDigit<A, b>>>
   : R extends ""
     ? "0"
     : R;
@@ -197,11 +193,7 @@ type Times<R extends string, S extends string, Q extends string = "0"> =
     : never;
 
 /** Whether one of them is \`number\`, so that nothing can be computed. */
-type AnyDynamic<A extends number, B extends number> = number extends A
-  ? true
-  : number extends B
-    ? true
-    : false;
+type AnyDynamic<A extends number, B extends number> = number extends A ? true : number extends B ? true : false;
 
 /** A + B for natural number literals; \`number\` where one of them is \`number\` or the sum passes 2^53. */
 export type Add<A extends number, B extends number> =
@@ -221,13 +213,7 @@ export type Subtract<A extends number, B extends number> =
 
 /** A * B for natural number literals. */
 export type Multiply<A extends number, B extends number> =
-  AnyDynamic<A, B> extends true
-    ? number
-    : A extends 1
-      ? B
-      : B extends 1
-        ? A
-        : FromLe<MultiplyLe<Le<A>, \`\${B}\`>>;
+  AnyDynamic<A, B> extends true ? number : A extends 1 ? B : B extends 1 ? A : FromLe<MultiplyLe<Le<A>, \`\${B}\`>>;
 
 /** [quotient, remainder] for natural number literals. B must not be 0: the division would not end. */
 export type DivideWithRemainder<A extends number, B extends number> =

@@ -7,6 +7,7 @@ import type { LayerDefinition, LayerNode } from "./definition.js";
 import type {
   ChainShape,
   ChainVerdict,
+  AnyLayer,
   Layer,
   LayerShape,
   LayerVerdict,
@@ -15,6 +16,7 @@ import type {
   ShapeIn,
   VerdictOf,
 } from "./layer.js";
+import type { SameRule } from "./activation.js";
 import { addDefinition, concatDefinition } from "./merge.js";
 import { appendLayer } from "./node.js";
 
@@ -43,7 +45,7 @@ export interface StackRule<Layers> extends Rule {
  * sequential([28, 28, 1]).apply(convRelu(16)).apply(convRelu(32)); // Net<[28, 28, 1], [28, 28, 32]>
  * ```
  */
-export function stack<const Layers extends readonly Layer[]>(...layers: Layers): Layer<"stack", StackRule<Layers>> {
+export function stack<const Layers extends readonly AnyLayer[]>(...layers: Layers): Layer<"stack", StackRule<Layers>> {
   return {
     type: "stack",
     applyTo: (input) =>
@@ -63,19 +65,18 @@ type BranchFault<Layers, I extends Shape, Done extends readonly unknown[] = []> 
     : BranchFault<Rest, I, [...Done, L]>
   : "ok";
 
+/** A shortcut that is omitted: x itself. A layer here too, since a rule with a condition on its parts is too deep for the compiler. */
+export type Identity = Layer<"identity", SameRule>;
+
 /** The shape rule of {@link residual}. */
 export interface ResidualRule<Body, Shortcut> extends Rule {
-  readonly out: Shortcut extends Layer
-    ? AddShape<LayerShape<Body, ShapeIn<this>>, LayerShape<Shortcut, ShapeIn<this>>>
-    : AddShape<LayerShape<Body, ShapeIn<this>>, ShapeIn<this>>;
+  readonly out: AddShape<LayerShape<Body, ShapeIn<this>>, LayerShape<Shortcut, ShapeIn<this>>>;
   readonly verdict: VerdictOf<
-    Shortcut extends Layer
-      ? BranchesVerdict<
-          [Body, Shortcut],
-          ShapeIn<this>,
-          AddVerdict<LayerShape<Body, ShapeIn<this>>, LayerShape<Shortcut, ShapeIn<this>>>
-        >
-      : BranchesVerdict<[Body], ShapeIn<this>, AddVerdict<LayerShape<Body, ShapeIn<this>>, ShapeIn<this>>>
+    BranchesVerdict<
+      [Body, Shortcut],
+      ShapeIn<this>,
+      AddVerdict<LayerShape<Body, ShapeIn<this>>, LayerShape<Shortcut, ShapeIn<this>>>
+    >
   >;
 }
 
@@ -88,7 +89,7 @@ export interface ResidualRule<Body, Shortcut> extends Rule {
  *   residual(stack(conv2d({ filters, kernel: 3, padding: "same" }), batchNorm(), relu()));
  * ```
  */
-export function residual<const Body extends Layer, const Shortcut extends Layer | undefined = undefined>(
+export function residual<const Body extends AnyLayer, const Shortcut extends AnyLayer = Identity>(
   body: Body,
   shortcut?: Shortcut,
 ): Layer<"residual", ResidualRule<Body, Shortcut>> {
@@ -102,7 +103,7 @@ export function residual<const Body extends Layer, const Shortcut extends Layer 
   };
 }
 
-function branches(type: string, definition: LayerDefinition, layers: readonly Layer[]) {
+function branches(type: string, definition: LayerDefinition, layers: readonly AnyLayer[]) {
   return (input: LayerNode): LayerNode => {
     const ends = layers.map((layer, index) => inBlock(`${type}: [${index}]`, () => layer.applyTo(input)));
     return appendLayer(definition, ends, {}, type);
@@ -151,7 +152,7 @@ export interface ConcatBranchesRule<First, Rest> extends Rule {
 }
 
 /** The sum of branches that all start from the same input; their shapes must be equal. */
-export function addBranches<const First extends Layer, const Rest extends readonly Layer[]>(
+export function addBranches<const First extends AnyLayer, const Rest extends readonly AnyLayer[]>(
   first: First,
   ...rest: Rest
 ): Layer<"addBranches", AddBranchesRule<First, Rest>> {
@@ -170,7 +171,7 @@ export function addBranches<const First extends Layer, const Rest extends readon
  * );
  * ```
  */
-export function concatBranches<const First extends Layer, const Rest extends readonly Layer[]>(
+export function concatBranches<const First extends AnyLayer, const Rest extends readonly AnyLayer[]>(
   first: First,
   ...rest: Rest
 ): Layer<"concatBranches", ConcatBranchesRule<First, Rest>> {

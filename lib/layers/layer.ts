@@ -30,14 +30,22 @@ export type VerdictOf<V> = V extends infer W extends Verdict ? W : never;
 
 declare const rule: unique symbol;
 
-/** A layer or a block that waits for an input: `net.apply(layer)`. */
-export interface Layer<Name extends string = string, R extends Rule = Rule> {
+/**
+ * Any layer value, without its rule: what blocks ask for. Were the rule a part of it, the compiler would compare rules of blocks in
+ * blocks structurally, with parameters not yet known, and give up.
+ */
+export interface AnyLayer {
   /** Begins the sentence of an error. */
+  readonly type: string;
+  /** Adds the layer behind a node. */
+  applyTo(input: LayerNode): LayerNode;
+}
+
+/** A layer or a block that waits for an input: `net.apply(layer)`. `R` is its {@link Rule}. */
+export interface Layer<Name extends string = string, R = Rule> extends AnyLayer {
   readonly type: Name;
   /** Exists for the compiler only. */
   readonly [rule]?: R;
-  /** Adds the layer behind a node. */
-  applyTo(input: LayerNode): LayerNode;
 }
 
 /**
@@ -62,15 +70,13 @@ export function defineLayer<Name extends string, R extends Rule>(
   };
 }
 
-type Applied<R extends Rule, I extends Shape> = R & { readonly in: I };
-/** The rule of a layer value. */
-export type RuleOf<L> = L extends Layer<string, infer R> ? R : never;
+type Applied<L, I extends Shape> = L extends { readonly [rule]?: infer R } ? R & { readonly in: I } : never;
 /** The type of a layer value. */
-export type NameOf<L> = L extends Layer<infer Name> ? Name : never;
+export type NameOf<L> = L extends { readonly type: infer Name extends string } ? Name : string;
 /** The shape that a layer value makes of a shape. */
-export type LayerShape<L, I extends Shape> = Applied<RuleOf<L>, I>["out"];
+export type LayerShape<L, I extends Shape> = Applied<L, I> extends { readonly out: infer O extends Shape } ? O : Shape;
 /** What a layer value says of a shape. */
-export type LayerVerdict<L, I extends Shape> = Applied<RuleOf<L>, I>["verdict"];
+export type LayerVerdict<L, I extends Shape> = Applied<L, I> extends { readonly verdict: infer V } ? V : "ok";
 
 /** The shape that layers, one after the other, make of a shape. */
 export type ChainShape<Layers, I extends Shape> = Layers extends readonly [infer L, ...infer Rest]

@@ -30,7 +30,7 @@ import type { LayerDefinition, LayerNode } from "./definition.js";
 import { denseDefinition } from "./dense.js";
 import { fromGraph, toGraph } from "./graph.js";
 import type { LayerGraph } from "./graph.js";
-import type { DemandLayer, Layer, LayerShape } from "./layer.js";
+import type { AnyLayer, DemandLayer, LayerShape } from "./layer.js";
 import { addDefinition, concatDefinition } from "./merge.js";
 import { appendLayer, inputNode, rootOf } from "./node.js";
 import type { NameOnly } from "./options.js";
@@ -168,7 +168,7 @@ export interface Net<out In extends Shape, out Out extends Shape> extends Branch
   ): Net<In, AddShape<B, A>>;
 
   /** Adds a layer value or a block: `conv2d({...})`, `stack(...)`, one of your own. */
-  apply<const L extends Layer>(layer: L & DemandLayer<L, Out>): Net<In, LayerShape<L, Out>>;
+  apply<const L extends AnyLayer>(layer: L & DemandLayer<L, Out>): Net<In, LayerShape<L, Out>>;
 
   /** Layers, shapes, parameters, multiply-adds and formulas as text. */
   summary(): string;
@@ -260,7 +260,7 @@ class FluentNet implements Branch {
     const long = new FluentNet(nodeOf(body(this), "residual"));
     return long.#merge(addDefinition, "residual", shortcut === undefined ? this : shortcut(this));
   }
-  apply(layer: Layer): FluentNet {
+  apply(layer: AnyLayer): FluentNet {
     return new FluentNet(layer.applyTo(this.node));
   }
   summary(): string {

@@ -60,22 +60,24 @@ export type IsNatural<N> = N extends 0 ? true : IsPositive<N>;
 /** Both parts of a {@link Pair} are positive. */
 export type IsPositivePair<P> = IsPositive<HeightOf<P>> extends true ? IsPositive<WidthOf<P>> : false;
 
+/** A number as it is written; a literal has to result, or the whole sentence would be a pattern. */
+export type ShowNumber<N extends number> = number extends N ? "number" : `${N}`;
 /** An option's value as it is written. */
 export type ShowValue<P> = P extends number
-  ? `${P}`
+  ? ShowNumber<P>
   : P extends readonly [infer A extends number, infer B extends number]
-    ? `[${A}, ${B}]`
+    ? `[${ShowNumber<A>}, ${ShowNumber<B>}]`
     : P extends Sides
       ? `[${ShowValue<P[0]>}, ${ShowValue<P[1]>}]`
       : P extends string
         ? `'${P}'`
         : "?";
-/** A shape as it is written: "[8, 8, 3]". */
+/** A shape as it is written: "[8, 8, 3]", or "[number, number, 3]" where sizes are not known. */
 export type ShowShape<S extends Shape, R extends string = ""> = S extends readonly [
   infer A extends number,
   ...infer Rest extends Shape,
 ]
-  ? ShowShape<Rest, R extends "" ? `${A}` : `${R}, ${A}`>
+  ? ShowShape<Rest, R extends "" ? ShowNumber<A> : `${R}, ${ShowNumber<A>}`>
   : number extends S["length"]
     ? "[...]"
     : `[${R}]`;

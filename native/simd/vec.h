@@ -24,6 +24,8 @@
 // Comparison (false where either lane is NaN) and masks:
 //   less lessEqual greater greaterEqual equal -> Mask;  isNan(a) -> Mask
 //   maskAnd maskOr maskNot -> Mask;  any(mask) -> bool;  select(mask, ifTrue, ifFalse)
+// Rearrangement:
+//   transpose(Vec (&rows)[width])  lane j of row i <-> lane i of row j
 // Across lanes, in a fixed tree (halves, quarters, ...), so a result depends on the ISA only:
 //   reduceAdd(v)  reduceMaxPropagate(v)
 //

@@ -110,6 +110,26 @@ STRIATE_INLINE Vec mantissaOf(Vec x) {
   return {_mm256_castsi256_ps(_mm256_or_si256(bits, _mm256_set1_epi32(0x3f800000)))};
 }
 
+STRIATE_INLINE void transpose(Vec (&r)[8]) {
+  // Pairs, then quads within the halves, then the halves.
+  const __m256 a0 = _mm256_unpacklo_ps(r[0].v, r[1].v), a1 = _mm256_unpackhi_ps(r[0].v, r[1].v);
+  const __m256 a2 = _mm256_unpacklo_ps(r[2].v, r[3].v), a3 = _mm256_unpackhi_ps(r[2].v, r[3].v);
+  const __m256 a4 = _mm256_unpacklo_ps(r[4].v, r[5].v), a5 = _mm256_unpackhi_ps(r[4].v, r[5].v);
+  const __m256 a6 = _mm256_unpacklo_ps(r[6].v, r[7].v), a7 = _mm256_unpackhi_ps(r[6].v, r[7].v);
+  const __m256 b0 = _mm256_shuffle_ps(a0, a2, 0x44), b1 = _mm256_shuffle_ps(a0, a2, 0xee);
+  const __m256 b2 = _mm256_shuffle_ps(a1, a3, 0x44), b3 = _mm256_shuffle_ps(a1, a3, 0xee);
+  const __m256 b4 = _mm256_shuffle_ps(a4, a6, 0x44), b5 = _mm256_shuffle_ps(a4, a6, 0xee);
+  const __m256 b6 = _mm256_shuffle_ps(a5, a7, 0x44), b7 = _mm256_shuffle_ps(a5, a7, 0xee);
+  r[0].v = _mm256_permute2f128_ps(b0, b4, 0x20);
+  r[1].v = _mm256_permute2f128_ps(b1, b5, 0x20);
+  r[2].v = _mm256_permute2f128_ps(b2, b6, 0x20);
+  r[3].v = _mm256_permute2f128_ps(b3, b7, 0x20);
+  r[4].v = _mm256_permute2f128_ps(b0, b4, 0x31);
+  r[5].v = _mm256_permute2f128_ps(b1, b5, 0x31);
+  r[6].v = _mm256_permute2f128_ps(b2, b6, 0x31);
+  r[7].v = _mm256_permute2f128_ps(b3, b7, 0x31);
+}
+
 STRIATE_INLINE float reduceAdd(Vec a) {
   __m128 x = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   x = _mm_add_ps(x, _mm_movehl_ps(x, x));

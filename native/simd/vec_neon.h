@@ -103,6 +103,14 @@ STRIATE_INLINE Vec mantissaOf(Vec x) {
   return {vreinterpretq_f32_u32(vorrq_u32(bits, vdupq_n_u32(0x3f800000)))};
 }
 
+STRIATE_INLINE void transpose(Vec (&r)[4]) {
+  const float32x4x2_t a = vtrnq_f32(r[0].v, r[1].v), b = vtrnq_f32(r[2].v, r[3].v);
+  r[0].v = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+  r[1].v = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+  r[2].v = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+  r[3].v = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+
 STRIATE_INLINE float reduceAdd(Vec a) {
   const float32x2_t pair = vadd_f32(vget_low_f32(a.v), vget_high_f32(a.v));
   return vget_lane_f32(pair, 0) + vget_lane_f32(pair, 1);

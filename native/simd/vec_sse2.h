@@ -103,6 +103,8 @@ STRIATE_INLINE Vec mantissaOf(Vec x) {
   return {_mm_castsi128_ps(_mm_or_si128(bits, _mm_set1_epi32(0x3f800000)))};
 }
 
+STRIATE_INLINE void transpose(Vec (&r)[4]) { _MM_TRANSPOSE4_PS(r[0].v, r[1].v, r[2].v, r[3].v); }
+
 STRIATE_INLINE float reduceAdd(Vec a) {
   __m128 x = _mm_add_ps(a.v, _mm_movehl_ps(a.v, a.v));
   x = _mm_add_ss(x, _mm_shuffle_ps(x, x, 1));

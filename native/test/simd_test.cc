@@ -161,3 +161,13 @@ TEST_CASE("reductions cover every lane") {
     CHECK(std::isnan(table().reduceMaxPropagate(y.data())));
   }
 }
+
+TEST_CASE("transpose swaps lanes and rows") {
+  const int width = table().width;
+  std::vector<float> x(width * width), y(width * width);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
+  table().transpose(x.data(), y.data());
+  for (int i = 0; i < width; ++i) {
+    for (int j = 0; j < width; ++j) CHECK(y[i * width + j] == x[j * width + i]);
+  }
+}

@@ -63,8 +63,9 @@ struct GemmKernels {
   IndirectTileFn narrow[kMaxTileRows];
   PixelTileFn wideOverPixels[kMaxTileRows];
   PixelTileFn narrowOverPixels[kMaxTileRows];
-  // Packs the transposed operand: for k < depth, n < columns: packed[k * width + n] = b[n * stride + k], zeros in
-  // columns up to width; width is lanes or 2 * lanes.
+  // packed[k * width + n] for k < depth, width = lanes or 2 * lanes, zeros in columns >= `columns`: from b[k * stride + n] or,
+  // transposed, from b[n * stride + k].
+  void (*packRows)(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed);
   void (*packTransposed)(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed);
 };
 

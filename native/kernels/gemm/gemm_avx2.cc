@@ -15,6 +15,7 @@ const GemmKernels kGemmAvx2 = {
     {pixelTile<1, 2>, pixelTile<2, 2>, pixelTile<3, 2>, pixelTile<4, 2>, pixelTile<5, 2>, pixelTile<6, 2>},
     {pixelTile<1, 1>, pixelTile<2, 1>, pixelTile<3, 1>, pixelTile<4, 1>, pixelTile<5, 1>, pixelTile<6, 1>, pixelTile<7, 1>,
      pixelTile<8, 1>, pixelTile<9, 1>, pixelTile<10, 1>, pixelTile<11, 1>, pixelTile<12, 1>},
+    packRows,
     packTransposed,
 };
 

@@ -148,16 +148,35 @@ void pixelTile(const PixelTile& t) {
   finishPixelTile(t, tile, kRows, kWidth);
 }
 
-// Blocks of 16 k: the source lines of all columns stay in L1 while they are taken apart.
-void packTransposed(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed) {
-  for (int64_t k0 = 0; k0 < depth; k0 += 16) {
-    const int64_t k1 = k0 + 16 < depth ? k0 + 16 : depth;
-    for (int n = 0; n < columns; ++n) {
-      const float* source = b + n * stride;
-      for (int64_t k = k0; k < k1; ++k) packed[k * width + n] = source[k];
+void packRows(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed) {
+  if (columns == width && width == 2 * Vec::width) {
+    for (int64_t k = 0; k < depth; ++k, b += stride, packed += width) {
+      Vec::load(b).store(packed);
+      Vec::load(b + Vec::width).store(packed + Vec::width);
     }
-    for (int64_t k = k0; k < k1; ++k) {
-      for (int n = columns; n < width; ++n) packed[k * width + n] = 0.0f;
+    return;
+  }
+  for (int64_t k = 0; k < depth; ++k, b += stride, packed += width) {
+    for (int n = 0; n < width; n += Vec::width) {
+      const int left = lanesLeft(columns, n / Vec::width);
+      Vec::loadPartial(b + n, left).store(packed + n);
+    }
+  }
+}
+
+// Squares of Vec::width columns by as many k.
+void packTransposed(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed) {
+  for (int n = 0; n < width; n += Vec::width) {
+    const int live = lanesLeft(columns, n / Vec::width);
+    for (int64_t k = 0; k < depth; k += Vec::width) {
+      const int count = depth - k < Vec::width ? static_cast<int>(depth - k) : Vec::width;
+      Vec rows[Vec::width];
+      for (int i = 0; i < Vec::width; ++i) {
+        const float* source = b + (n + i) * stride + k;
+        rows[i] = i >= live ? Vec::zero() : count == Vec::width ? Vec::load(source) : Vec::loadPartial(source, count);
+      }
+      transpose(rows);
+      for (int i = 0; i < count; ++i) rows[i].store(packed + (k + i) * width + n);
     }
   }
 }

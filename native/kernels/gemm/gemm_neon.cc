@@ -17,6 +17,7 @@ const GemmKernels kGemmNeon = {
      pixelTile<8, 2>},
     {pixelTile<1, 1>, pixelTile<2, 1>, pixelTile<3, 1>, pixelTile<4, 1>, pixelTile<5, 1>, pixelTile<6, 1>, pixelTile<7, 1>,
      pixelTile<8, 1>, pixelTile<9, 1>, pixelTile<10, 1>, pixelTile<11, 1>, pixelTile<12, 1>},
+    packRows,
     packTransposed,
 };
 

@@ -15,6 +15,7 @@ const GemmKernels kGemmSse2 = {
     {pixelTile<1, 2>, pixelTile<2, 2>, pixelTile<3, 2>, pixelTile<4, 2>},
     {pixelTile<1, 1>, pixelTile<2, 1>, pixelTile<3, 1>, pixelTile<4, 1>, pixelTile<5, 1>, pixelTile<6, 1>, pixelTile<7, 1>,
      pixelTile<8, 1>},
+    packRows,
     packTransposed,
 };
 

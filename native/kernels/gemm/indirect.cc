@@ -106,14 +106,8 @@ void IndirectGemm::pack(ThreadPool& pool, const float* b, float* packed) const {
         float* to = packed + parts_[i].packedOffset + group * depth * packedColumns() + column * depth;
         for (const Tap& tap : taps) {
           const float* from = b + tap.index * spec_.bTap + group * spec_.bGroup + column * spec_.bColumn;
-          if (spec_.bColumn != 1) {
-            kernels.packTransposed(from, spec_.bColumn, spec_.channels, columns, width, to);
-          } else {
-            for (int64_t k = 0; k < spec_.channels; ++k) {
-              std::memcpy(to + k * width, from + k * spec_.bChannel, sizeof(float) * static_cast<size_t>(columns));
-              for (int n = columns; n < width; ++n) to[k * width + n] = 0.0f;
-            }
-          }
+          const auto pack = spec_.bColumn == 1 ? kernels.packRows : kernels.packTransposed;
+          pack(from, spec_.bColumn == 1 ? spec_.bChannel : spec_.bColumn, spec_.channels, columns, width, to);
           to += spec_.channels * width;
         }
       }
@@ -148,11 +142,16 @@ void fillSourceRows(const IndirectProblem& problem, int64_t firstTap, int64_t ta
         for (int64_t q = 0; q < run; ++q) to[q] = zeros;
         continue;
       }
-      const float* line = source + (image * problem.sourceH + h) * problem.sourceW * pixel;
-      int64_t w = j * problem.sourceStepW + tap.w;
-      for (int64_t q = 0; q < run; ++q, w += problem.sourceStepW) {
-        to[q] = static_cast<uint64_t>(w) < static_cast<uint64_t>(problem.sourceW) ? line + w * pixel : zeros;
-      }
+      // Zeros on the left, an even run inside, zeros on the right: the bounds once, then one addition per pointer.
+      const int64_t step = problem.sourceStepW;
+      const int64_t w = j * step + tap.w;
+      const int64_t before = w >= 0 ? 0 : std::min(run, ceilDiv(-w, step));
+      const int64_t inside = w >= problem.sourceW ? 0 : std::min(run, ceilDiv(problem.sourceW - w, step));
+      const float* pointer = source + ((image * problem.sourceH + h) * problem.sourceW + w + before * step) * pixel;
+      int64_t q = 0;
+      for (; q < before; ++q) to[q] = zeros;
+      for (; q < inside; ++q, pointer += step * pixel) to[q] = pointer;
+      for (; q < run; ++q) to[q] = zeros;
     }
     m += run;
   }

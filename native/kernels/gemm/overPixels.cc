@@ -65,16 +65,9 @@ void OverPixelsGemm::packBlock(const OverPixelsOperands& operands, int64_t group
     const int64_t columns = std::min(panelWidth_, spec_.columns - column);
     const int64_t width = columns <= lanes ? lanes : 2 * lanes;
     const int64_t first = group * spec_.columns + column;
-    if (spec_.bTransposed) {
-      spec_.kernels->packTransposed(operands.b + first * spec_.bPixel + row, spec_.bPixel, count, static_cast<int>(columns),
-                                    static_cast<int>(width), packed);
-    } else {
-      const float* from = operands.b + row * spec_.bPixel + first;
-      for (int64_t p = 0; p < count; ++p) {
-        std::memcpy(packed + p * width, from + p * spec_.bPixel, sizeof(float) * static_cast<size_t>(columns));
-        for (int64_t n = columns; n < width; ++n) packed[p * width + n] = 0.0f;
-      }
-    }
+    const float* from = spec_.bTransposed ? operands.b + first * spec_.bPixel + row : operands.b + row * spec_.bPixel + first;
+    const auto pack = spec_.bTransposed ? spec_.kernels->packTransposed : spec_.kernels->packRows;
+    pack(from, spec_.bPixel, count, static_cast<int>(columns), static_cast<int>(width), packed);
     packed += width * blockRows_;
   }
 }

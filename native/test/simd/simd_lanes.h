@@ -58,15 +58,21 @@ void copyPartial(const float* x, float* y, int n) { Vec::loadPartial(x, n).store
 void loadU8Partial(const uint8_t* x, float* y, int n) {
   (n == Vec::width ? Vec::loadU8(x) : Vec::loadU8Partial(x, n)).store(y);
 }
+void transposeOf(const float* x, float* y) {
+  Vec rows[Vec::width];
+  for (int i = 0; i < Vec::width; ++i) rows[i] = Vec::load(x + i * Vec::width);
+  transpose(rows);
+  for (int i = 0; i < Vec::width; ++i) rows[i].store(y + i * Vec::width);
+}
 float reduceAddOf(const float* x) { return reduceAdd(Vec::load(x)); }
 float reduceMaxPropagateOf(const float* x) { return reduceMaxPropagate(Vec::load(x)); }
 
 }  // namespace
 }  // namespace striate
 
-#define STRIATE_SIMD_TABLE                                                                          \
-  {                                                                                                 \
-    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll,   \
-        striate::lanes, striate::copyPartial, striate::loadU8Partial, striate::reduceAddOf,         \
-        striate::reduceMaxPropagateOf                                                               \
+#define STRIATE_SIMD_TABLE                                                                                              \
+  {                                                                                                                     \
+    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll, striate::lanes,       \
+        striate::copyPartial, striate::loadU8Partial, striate::transposeOf, striate::reduceAddOf,                       \
+        striate::reduceMaxPropagateOf                                                                                   \
   }

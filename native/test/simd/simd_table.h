@@ -16,6 +16,7 @@ struct SimdTable {
   int (*lanes)(const float* a, const float* b, const float* c, float* results);
   void (*copyPartial)(const float* x, float* y, int n);
   void (*loadU8Partial)(const uint8_t* x, float* y, int n);
+  void (*transpose)(const float* x, float* y);  // width x width
   float (*reduceAdd)(const float* x);
   float (*reduceMaxPropagate)(const float* x);
 };

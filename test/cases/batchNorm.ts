@@ -167,10 +167,11 @@ function folds(): StepCase[] {
   ];
 }
 
+// A mean of infinities may be infinite or NaN, as its algorithm goes, so only NaN here.
 const notANumber: Normalised = {
-  name: "NaN and infinities",
+  name: "NaN",
   shape: [3, 4, 5, 9],
-  values: sprinkled(normal, NaN, Infinity),
+  values: sprinkled(normal, NaN),
 };
 
 export const cases: readonly StepCase[] = [

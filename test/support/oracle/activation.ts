@@ -36,7 +36,8 @@ export function epilogue(pre: Bounded, attributes: Attributes, rounding: Roundin
   if (kind === 0) return pre;
   for (let i = 0; i < pre.data.length; i++) {
     const y = activate(kind, slope, pre.data[i]!);
-    const own = kind === 1 ? 0 : kind === 2 ? rounding.store : transcendental * rounding.store;
+    // leaky relu rounds its slope, then the product
+    const own = kind === 1 ? 0 : (kind === 2 ? 2 : transcendental) * rounding.store;
     pre.data[i] = y;
     pre.tolerance[i] = Number.isFinite(pre.tolerance[i]!)
       ? stretch(kind, slope) * pre.tolerance[i]! + own * Math.abs(y) + flushed

@@ -15,3 +15,5 @@ export { tensor, assertShape, type Tensor } from "./data/tensor.js";
 export { digits, type Digits } from "./data/digits.js";
 export { randomShift, type ImageChange } from "./data/augment.js";
 export type { Batch, Dataset } from "./data/dataset.js";
+export { RandomStream } from "./random/philox.js";
+export { FormatError, ModelFileError } from "./io/errors.js";

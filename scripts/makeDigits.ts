@@ -24,12 +24,7 @@ rows.forEach((row, index) => {
   const pixels = row.slice(0, 64);
   const label = row[64];
   const legal = (value: number, most: number) => Number.isInteger(value) && value >= 0 && value <= most;
-  if (
-    row.length !== 65 ||
-    label === undefined ||
-    !legal(label, 9) ||
-    !pixels.every((pixel) => legal(pixel, 16))
-  ) {
+  if (row.length !== 65 || label === undefined || !legal(label, 9) || !pixels.every((pixel) => legal(pixel, 16))) {
     throw new Error(`makeDigits: line ${index + 1} is not 64 pixels from 0 to 16 and a label`);
   }
   bytes[index] = label;

@@ -47,16 +47,10 @@ export function initialize(
 ): Float32Array {
   if (!Object.hasOwn(initializers, name)) {
     const known = Object.keys(initializers).join(", ");
-    throw new OptionError(
-      "initializer",
-      `${owner}: initializer must be one of ${known}, got ${JSON.stringify(name)}`,
-    );
+    throw new OptionError("initializer", `${owner}: initializer must be one of ${known}, got ${JSON.stringify(name)}`);
   }
   if (!(fans.fanIn > 0) || !(fans.fanOut > 0)) {
-    throw new OptionError(
-      "fans",
-      `${owner}: fans must be positive, got fanIn ${fans.fanIn}, fanOut ${fans.fanOut}`,
-    );
+    throw new OptionError("fans", `${owner}: fans must be positive, got fanIn ${fans.fanIn}, fanOut ${fans.fanOut}`);
   }
   const target = new Float32Array(size);
   initializers[name](target, fans, random);

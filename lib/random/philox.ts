@@ -107,10 +107,7 @@ export class RandomStream {
   constructor(seed: number, purpose: string, position = 0) {
     checkSeed(seed);
     if (!Number.isSafeInteger(position) || position < 0) {
-      throw new OptionError(
-        "position",
-        `RandomStream: position must be an integer of at least 0, got ${position}`,
-      );
+      throw new OptionError("position", `RandomStream: position must be an integer of at least 0, got ${position}`);
     }
     this.seed = seed;
     this.purpose = purpose;
@@ -167,10 +164,7 @@ export class RandomStream {
   /** An integer from 0 to bound - 1, each equally likely: words past the last whole multiple of `bound` are drawn again. */
   integer(bound: number): number {
     if (!Number.isInteger(bound) || bound < 1 || bound > 0x100000000) {
-      throw new OptionError(
-        "bound",
-        `RandomStream.integer: bound must be an integer from 1 to 2^32, got ${bound}`,
-      );
+      throw new OptionError("bound", `RandomStream.integer: bound must be an integer from 1 to 2^32, got ${bound}`);
     }
     const limit = 0x100000000 - (0x100000000 % bound);
     for (;;) {

@@ -43,9 +43,7 @@ describe("RandomStream", () => {
 
   test("other seeds and other purposes give other numbers, also seeds that differ above 32 bits", () => {
     const seeds = [0, 1, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER];
-    const streams = seeds.flatMap((seed) =>
-      ["", "a", "b", "ab"].map((purpose) => new RandomStream(seed, purpose)),
-    );
+    const streams = seeds.flatMap((seed) => ["", "a", "b", "ab"].map((purpose) => new RandomStream(seed, purpose)));
     const all = streams.flatMap((stream) => words(stream, 8));
     expect(new Set(all).size).toBe(all.length);
   });
@@ -122,15 +120,11 @@ describe("RandomStream", () => {
   });
 
   test.each([-1, 0.5, Number.NaN, 2 ** 53])("refuses the seed %s", (seed) => {
-    expect(() => new RandomStream(seed, "x")).toThrow(
-      `seed: must be an integer from 0 to 2^53 - 1, got ${seed}`,
-    );
+    expect(() => new RandomStream(seed, "x")).toThrow(`seed: must be an integer from 0 to 2^53 - 1, got ${seed}`);
   });
 
   test("refuses bounds and positions that are no counts", () => {
-    expect(() => new RandomStream(0, "x").integer(0)).toThrow(
-      "bound must be an integer from 1 to 2^32, got 0",
-    );
+    expect(() => new RandomStream(0, "x").integer(0)).toThrow("bound must be an integer from 1 to 2^32, got 0");
     expect(() => new RandomStream(0, "x", -1)).toThrow("position must be an integer of at least 0, got -1");
   });
 });

@@ -1,0 +1,114 @@
+/** What a result must be, at a sample of its elements: computed by plain float64 loops that know nothing of the library. */
+import type { ConvShape } from "../works.js";
+
+export interface Expectation {
+  readonly judge: "float64 loop" | "striate's own result";
+  /** Positions in the result, in the layout [batch, height, width, channels]. */
+  readonly indices: Int32Array;
+  readonly values: Float64Array;
+  /** How far each element may be off. */
+  readonly tolerances: Float64Array;
+}
+
+/** Half the distance from 1 to the next float32: the relative error of one rounding. */
+const epsilon = 2 ** -24;
+/** Multiply-adds spent on one expectation. */
+const budget = 2e7;
+
+/**
+ * A convolution at its four corners and at pixels spread over the rest, all channels of each.
+ * @param x [batch, height, width, channels]
+ * @param filter [kernel, kernel, channels / groups, filters]
+ */
+export function expectConvolution(
+  shape: ConvShape,
+  x: Float32Array,
+  filter: Float32Array,
+  bias: Float32Array,
+): Expectation {
+  const { batch, input, filters, kernel, stride, padding, groups = 1 } = shape;
+  const [height, width, channels] = input;
+  const outHeight = Math.floor((height + 2 * padding - kernel) / stride) + 1;
+  const outWidth = Math.floor((width + 2 * padding - kernel) / stride) + 1;
+  const perGroup = channels / groups;
+  const filtersPerGroup = filters / groups;
+  const length = kernel * kernel * perGroup;
+  const pixels = samplePixels(batch * outHeight * outWidth, outWidth, budget / (length * filters));
+
+  const indices = new Int32Array(pixels.length * filters);
+  const values = new Float64Array(indices.length);
+  const tolerances = new Float64Array(indices.length);
+  let at = 0;
+  for (const pixel of pixels) {
+    const row = Math.floor(pixel / (outHeight * outWidth));
+    const top = (Math.floor(pixel / outWidth) % outHeight) * stride - padding;
+    const left = (pixel % outWidth) * stride - padding;
+    for (let out = 0; out < filters; out++) {
+      const firstChannel = Math.floor(out / filtersPerGroup) * perGroup;
+      let sum = bias[out]!;
+      let magnitude = Math.abs(sum);
+      for (let y = 0; y < kernel; y++) {
+        if (top + y < 0 || top + y >= height) continue;
+        for (let z = 0; z < kernel; z++) {
+          if (left + z < 0 || left + z >= width) continue;
+          const from = ((row * height + top + y) * width + left + z) * channels + firstChannel;
+          for (let c = 0; c < perGroup; c++) {
+            const product = x[from + c]! * filter[((y * kernel + z) * perGroup + c) * filters + out]!;
+            sum += product;
+            magnitude += Math.abs(product);
+          }
+        }
+      }
+      indices[at] = pixel * filters + out;
+      values[at] = sum;
+      // The classical bound of a sum in any order, with room for one rounding of each product and of the bias.
+      tolerances[at] = epsilon * (length + 2) * magnitude;
+      at++;
+    }
+  }
+  return { judge: "float64 loop", indices, values, tolerances };
+}
+
+/** All of them, or the first and last rows' ends and evenly spread ones between. */
+function samplePixels(count: number, width: number, most: number): number[] {
+  if (count <= most) return Array.from({ length: count }, (_, pixel) => pixel);
+  const spread = Math.max(1, Math.floor(most));
+  const chosen = new Set([0, width - 1, count - width, count - 1]);
+  // A step without common factors with most widths, so that all columns are met.
+  for (let i = 0; i < spread; i++) chosen.add(Math.floor(((i + 0.5) * count) / spread));
+  return [...chosen].sort((a, b) => a - b);
+}
+
+/**
+ * The result of one contender as the measure of another, where loops would take too long: whole models.
+ * @param terms the longest chain of additions that leads to an element, summed over the layers
+ */
+export function expectSame(result: Float32Array, terms: number): Expectation {
+  const count = Math.min(result.length, 4096);
+  const indices = Int32Array.from({ length: count }, (_, i) => Math.floor((i * result.length) / count));
+  const largest = result.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return {
+    judge: "striate's own result",
+    indices,
+    values: Float64Array.from(indices, (index) => result[index]!),
+    tolerances: new Float64Array(count).fill(epsilon * terms * largest),
+  };
+}
+
+/** The elements that are asked for. */
+export function sampleOf(result: Float32Array, indices: Int32Array): Float32Array {
+  return Float32Array.from(indices, (index) => result[index] ?? NaN);
+}
+
+/** @returns what is wrong, or undefined */
+export function compareSample(sample: Float32Array, expected: Expectation): string | undefined {
+  const { indices, values, tolerances } = expected;
+  let wrong = 0;
+  let first = "";
+  for (let i = 0; i < indices.length; i++) {
+    // Not "greater than": NaN must fail.
+    if (Math.abs(sample[i]! - values[i]!) <= tolerances[i]!) continue;
+    if (wrong++ === 0) first = `element ${indices[i]} is ${sample[i]}, expected ${values[i]} +- ${tolerances[i]}`;
+  }
+  return wrong === 0 ? undefined : `${wrong} of ${indices.length} elements are off; ${first}`;
+}

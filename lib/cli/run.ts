@@ -94,6 +94,13 @@ async function dispatch(argv: readonly string[], terminal: Terminal, signal: Abo
   else await (await find(name)).run(rest, terminal, signal);
 }
 
+/** Our errors and the system's are made for people; anything else is a fault of the program, where the stack helps. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const expected = error instanceof StriateError || "syscall" in error;
+  return expected ? error.message : (error.stack ?? error.message);
+}
+
 /**
  * Runs a command line.
  *
@@ -118,13 +125,7 @@ export async function runCommandLine(
       terminal.error.write(`${error.message}\n${help} tells how it is used\n`);
       return exitCodes.usage;
     }
-    // Ours are made for people; anything else is a fault of the program, where the stack helps.
-    const text =
-      error instanceof StriateError
-        ? error.message
-        : error instanceof Error
-          ? (error.stack ?? error.message)
-          : String(error);
+    const text = describeError(error);
     terminal.error.write(`${text}\n`);
     return exitCodes.failed;
   }

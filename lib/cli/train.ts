@@ -1,7 +1,15 @@
 /** `striate train`: the main job, from the embedded digits to a saved model, and how good it is on images it never saw. */
+import { stat } from "node:fs/promises";
 import type { Dataset } from "../data/dataset.js";
 import { digits, randomShift, sequential, sgd, type Augment, type Evaluation, type Model } from "../index.js";
-import { nonEmpty, positiveNumber, wholeNumber, type CommandSpec, type OptionValues } from "./commandLine.js";
+import {
+  nonEmpty,
+  positiveNumber,
+  UsageError,
+  wholeNumber,
+  type CommandSpec,
+  type OptionValues,
+} from "./commandLine.js";
 import { showProgress, type Terminal } from "./terminal.js";
 
 const options = {
@@ -133,6 +141,10 @@ async function trainAndChoose(
 
 /** Runs the command. */
 export async function train(values: TrainValues, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  // Better now than after the training.
+  const existing = await stat(values.out).catch(() => undefined);
+  if (existing?.isDirectory() === false)
+    throw new UsageError("train", `--out must be a folder, got the file ${values.out}`);
   const { train: trainPart, validation, test, all } = await digits();
   const data = { train: trainPart, validation };
   const context = { terminal, quiet: values.quiet, signal };

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import {
   commandHelp,
@@ -117,6 +118,12 @@ describe("runCommandLine", () => {
     expect((await run("predict", "--digit", "1797")).errors).toContain(
       'predict: --digit must be whole numbers from 0 to 1796 with commas between them, got "1797"',
     );
+  });
+
+  test("a model cannot be saved where a file stands: said before the training", async () => {
+    const { code, errors } = await run("train", "--out", fileURLToPath(import.meta.url));
+    expect(code).toBe(2);
+    expect(errors).toContain("train: --out must be a folder, got the file ");
   });
 
   test("failures: exit code 1 and one sentence", async () => {

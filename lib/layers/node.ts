@@ -117,3 +117,26 @@ export function listNodes(output: LayerNode): NamedNode[] {
   const nameOf = (node: LayerNode): string => names.get(node) ?? node.definition.type;
   return nodes.map((node) => ({ name: nameOf(node), node, inputs: node.inputs.map(nameOf) }));
 }
+
+/**
+ * The same net behind an input of another size: every shape is worked out anew, by the same rules.
+ *
+ * @throws ShapeError where a layer cannot take the new sizes
+ */
+export function withInputShape(output: LayerNode, shape: Shape): LayerNode {
+  const copies = new Map<LayerNode, LayerNode>();
+  for (const node of orderNodes(output)) {
+    const { definition, options, name } = node;
+    const inputs = node.inputs.map((input) => copies.get(input) ?? input);
+    const outputShape =
+      inputs.length === 0
+        ? [...shape]
+        : definition.outputShape(
+            inputs.map((input) => input.outputShape),
+            options,
+            name ?? definition.type,
+          );
+    copies.set(node, { definition, options, name, inputs, outputShape });
+  }
+  return copies.get(output) ?? output;
+}

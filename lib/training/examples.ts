@@ -94,11 +94,17 @@ export class CheckedExamples {
   }
 }
 
-/** Checks images against a model's input; returns their dtype. */
-export function checkImages(images: Tensor, input: Shape, owner: string): "f32" | "u8" {
+/**
+ * Checks images against a model's input; returns their dtype.
+ * @param input sizes without the batch; null where any will do
+ */
+export function checkImages(images: Tensor, input: readonly (number | null)[], owner: string): "f32" | "u8" {
   const { shape, data } = images;
-  if (shape.length !== input.length + 1 || input.some((size, i) => size !== shape[i + 1])) {
-    throw new ShapeError("images", `${owner}: images must be [batch, ${input.join(", ")}], got ${showShape(shape)}`);
+  if (shape.length !== input.length + 1 || input.some((size, i) => size !== null && size !== shape[i + 1])) {
+    throw new ShapeError(
+      "images",
+      `${owner}: images must be [batch, ${input.map((size) => size ?? "any").join(", ")}], got ${showShape(shape)}`,
+    );
   }
   if (data.length !== elementCount(shape) || shape[0]! < 1) {
     throw new ShapeError(

@@ -19,7 +19,7 @@ import { drive, driveSync, type RunLoop } from "./drive.js";
 import { checkImages, CheckedExamples, type Examples } from "./examples.js";
 import { explainProgram } from "./explain.js";
 import { checkCount, evaluateLoop, fitLoop, type Evaluation, type FitOptions, type History } from "./fit.js";
-import { PlanCache, slotName, type PlanKind } from "./plans.js";
+import { PlanCache, resized, slotName, type PlanKind } from "./plans.js";
 
 export interface ModelOptions {
   /** Of initial weights, shuffling and augmentation. Default 0. */
@@ -161,7 +161,10 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     this.optimizer = optimizer;
   }
 
-  /** The net's output for each image. */
+  /**
+   * The net's output for each image. Images may have another height and width than the net was made for, where its layers
+   * allow that (their types then say `number`).
+   */
   async predict<B extends number>(images: Images<B, In>, options: CallOptions = {}): Promise<Predictions<B, Out>> {
     return drive(this.predictLoop(images, options), options.signal);
   }
@@ -172,13 +175,21 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   }
 
   private *predictLoop<B extends number>(images: Images<B, In>, options: CallOptions): RunLoop<Predictions<B, Out>> {
-    const inputDtype = checkImages(images, this.inputShape, "predict");
-    const rows = images.shape[0] as number;
+    // Of an image only the channels are fixed: where the layers can take another height and width, so does the model.
+    const [height, width, channels] = this.inputShape;
+    const expected = channels === undefined ? this.inputShape : [null, null, channels];
+    const inputDtype = checkImages(images, expected, "predict");
+    const [rows, ...inputShape] = images.shape as readonly [B, ...number[]];
+    const own = channels === undefined || (inputShape[0] === height && inputShape[1] === width);
+    const outputShape = own ? this.outputShape : resized(this.node, inputShape).outputShape;
     const capacity = planCapacity(rows, checkCount("batchSize", options.batchSize ?? 32));
-    const executable = this.plans.get({ kind: "predict", rows: capacity, inputDtype });
-    const size = elementCount(this.inputShape);
-    const perRow = elementCount(this.outputShape);
-    const shape = [rows, ...this.outputShape] as unknown as readonly [B, ...Out];
+    const executable = this.plans.get({
+      ...{ kind: "predict", rows: capacity, inputDtype },
+      ...(own ? {} : { inputShape }),
+    });
+    const size = elementCount(inputShape);
+    const perRow = elementCount(outputShape);
+    const shape = [rows, ...outputShape] as unknown as readonly [B, ...Out];
     if (rows <= capacity) {
       const [output] = yield { executable, inputs: [images.data], scalars: { rows } };
       return { shape, data: output! };

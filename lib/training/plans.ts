@@ -1,11 +1,14 @@
 /** The Programs a model runs: forward pass, forward pass with loss, training step; compiled on demand and kept. */
+import { ShapeError } from "../errors.js";
+import type { Shape } from "../shape/types.js";
+import { showShape } from "../shape/values.js";
 import type { Backend, Executable, State } from "../backend/backend.js";
 import { lower } from "../graph/lower.js";
 import type { Program } from "../graph/program.js";
 import { input, state as stateValue, withLabel, type Value } from "../graph/value.js";
 import type { LayerNode } from "../layers/definition.js";
 import { emitNet, netParameters } from "../layers/emit.js";
-import { listNodes, rootOf } from "../layers/node.js";
+import { listNodes, rootOf, withInputShape } from "../layers/node.js";
 import { emitLoss, type LossName } from "../losses/losses.js";
 import { rescale } from "../ops/arithmetic.js";
 import { gradients } from "../ops/gradient.js";
@@ -17,7 +20,12 @@ export type PlanKind =
   | { readonly kind: "evaluate"; readonly loss: LossName }
   | { readonly kind: "train"; readonly loss: LossName; readonly optimizer: Optimizer };
 
-export type PlanRequest = PlanKind & { readonly rows: number; readonly inputDtype: "f32" | "u8" };
+export type PlanRequest = PlanKind & {
+  readonly rows: number;
+  readonly inputDtype: "f32" | "u8";
+  /** Height and width other than the net's own. */
+  readonly inputShape?: Shape;
+};
 
 /** The State tensor that holds an optimizer's slot of a parameter. */
 export function slotName(optimizer: Optimizer, slot: string, parameter: string): string {
@@ -84,6 +92,24 @@ function emitUpdate(
   });
 }
 
+/**
+ * The net for images of another height and width. Convolutions and pools do not mind; a dense layer behind a flatten does.
+ * @throws ShapeError where a layer or a parameter does not fit
+ */
+export function resized(net: LayerNode, inputShape: Shape): LayerNode {
+  const result = withInputShape(net, inputShape);
+  const own = netParameters(net);
+  netParameters(result).forEach(({ tensor, shape }, i) => {
+    if (showShape(shape) === showShape(own[i]!.shape)) return;
+    const has = showShape(own[i]!.shape);
+    throw new ShapeError(
+      "images",
+      `predict: images of ${showShape(inputShape)} would need ${tensor} to be ${showShape(shape)}, it is ${has}; the net is made for ${showShape(rootOf(net).outputShape)}`,
+    );
+  });
+  return result;
+}
+
 /** Compiled Programs of one State, the least recently used dropped first: each holds an arena. */
 export class PlanCache {
   private readonly executables = new Map<string, Executable>();
@@ -100,7 +126,8 @@ export class PlanCache {
     const key = this.key(request);
     let executable = this.executables.get(key);
     if (executable === undefined) {
-      executable = this.backend.compile(buildProgram(this.net, request), this.state);
+      const net = request.inputShape === undefined ? this.net : resized(this.net, request.inputShape);
+      executable = this.backend.compile(buildProgram(net, request), this.state);
     } else {
       this.executables.delete(key);
     }
@@ -113,7 +140,12 @@ export class PlanCache {
   }
 
   private key(request: PlanRequest): string {
-    const parts: (string | number)[] = [request.kind, request.rows, request.inputDtype];
+    const parts: (string | number)[] = [
+      request.kind,
+      request.rows,
+      request.inputDtype,
+      String(request.inputShape ?? ""),
+    ];
     if (request.kind !== "predict") parts.push(request.loss);
     if (request.kind === "train") {
       const { optimizer } = request;

@@ -116,6 +116,21 @@ describe.each<[string, Backend]>([
     }
   });
 
+  test("a net without flatten takes images of any size that its layers take", async () => {
+    const pooled = sequential([8, 6, 2]).conv2d({ filters: 4, kernel: 3 }).maxPool2d({ size: 2 }).globalAvgPool2d();
+    const model = new Model(pooled.dense({ units: 3 }).node, { seed: 1, backend });
+    const { images } = examples(3);
+    const own = model.predictSync(images);
+    const wide: Tensor<[1, 8, 10, 2], Float32Array> = { shape: [1, 8, 10, 2], data: new Float32Array(160).fill(0.5) };
+    const constant = model.predictSync({ shape: [1, 8, 6, 2], data: new Float32Array(96).fill(0.5) });
+    const widened = await model.predict(wide);
+    expect(widened.shape).toEqual([1, 3]);
+    // A constant image has the same mean at any size.
+    widened.data.forEach((value, i) => expect(Math.abs(value - constant.data[i]!)).toBeLessThan(64 * 2 ** -24));
+    expect(model.predictSync(images).data).toEqual(own.data);
+    expect(() => model.predictSync({ shape: [1, 8, 7, 2], data: new Float32Array(112) })).toThrow("maxPool2d");
+  });
+
   test("bytes are read as the numbers 0 to 255", () => {
     const bytes = Uint8Array.from({ length: 2 * 96 }, (_, i) => (i * 37) % 256);
     const model = build();
@@ -223,7 +238,12 @@ describe.each<[string, Backend]>([
     [
       "images of another size",
       () => build().predictSync({ shape: [1, 8, 6, 1], data: new Float32Array(48) } as never),
-      "predict: images must be [batch, 8, 6, 2], got [1, 8, 6, 1]",
+      "predict: images must be [batch, any, any, 2], got [1, 8, 6, 1]",
+    ],
+    [
+      "images of a size that the dense layer cannot take",
+      () => build().predictSync({ shape: [1, 8, 8, 2], data: new Float32Array(128) } as never),
+      "predict: images of [8, 8, 2] would need dense1.weight to be [128, 3], it is [96, 3]; the net is made for [8, 6, 2]",
     ],
     [
       "an unknown loss",

@@ -33,7 +33,8 @@ for (const size of [1, 2, 5, 8, 13]) {
           [2, 1],
         ] as const) {
           for (const rounding of ["floor", "ceil", "exact"] as const) {
-            // PyTorch asks for padding below half of the window; beyond, even its own rule leaves windows in the padding.
+            // PyTorch asks for padding below half of the window; beyond, even its own rule leaves windows in the
+            // padding.
             if (Math.max(padBefore, padAfter) * 2 > kernel) continue;
             axes.push({ size, kernel, stride, dilation, padBefore, padAfter, rounding });
           }

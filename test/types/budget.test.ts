@@ -41,7 +41,8 @@ function cost(line: string): number {
   return instantiations - baseline;
 }
 
-// Measured at first: 42, 65 and 32 thousand. The budgets leave room for another option or method, not for slower arithmetic.
+// Measured at first: 42, 65 and 32 thousand. The budgets leave room for another option or method, not for slower
+// arithmetic.
 describe("50 layers", () => {
   it.each([
     ["as in VGG", vggLike(50), 60_000],

@@ -93,14 +93,14 @@ describe("types and run time", () => {
     const file = "lib/shape/windowTypes.ts";
     const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
     expect(text).toContain(from);
-    const some = cases.slice(0, 150);
+    const some = cases.slice(0, 100);
     const planted = compileCases(some, { [file]: text.replaceAll(from, to) });
     expect(disagreements(some, answers, planted).length).toBeGreaterThan(0);
   });
 });
 
 describe("sizes that the compiler does not know", () => {
-  const cases = writeCases("dynamic", 500, 0.2);
+  const cases = writeCases("dynamic", 400, 0.2);
   const answers = cases.map(({ code }) => ask(code));
   const compiled = compileCases(cases);
   const faults = cases.map((_, index) => compiled.errors.get(index + prelude.length)?.[0]);
@@ -113,7 +113,7 @@ describe("sizes that the compiler does not know", () => {
     });
     expect(wrong.map(({ code }) => code)).toEqual([]);
     const accepted = cases.filter(({ dynamic }, index) => dynamic && answers[index]?.shape !== undefined);
-    expect(accepted.length).toBeGreaterThan(100);
+    expect(accepted.length).toBeGreaterThan(80);
   });
 
   it("leave the rest checked: what is known is still refused", () => {
@@ -122,6 +122,6 @@ describe("sizes that the compiler does not know", () => {
     );
     expect(missed).toEqual([]);
     const caught = cases.filter(({ dynamic }, index) => dynamic && faults[index] !== undefined);
-    expect(caught.length).toBeGreaterThan(40);
+    expect(caught.length).toBeGreaterThan(30);
   });
 });

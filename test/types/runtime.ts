@@ -11,12 +11,17 @@ export type Answer =
   | { readonly shape?: undefined; readonly message: string };
 
 /** Evaluates an expression that makes a net. `n(...)` is a number that the compiler does not know. */
-export function ask(code: string): Answer {
+export function evaluate(code: string): Branch | StriateError {
   try {
-    const net = runInNewContext(code, { input, sequential, layers, n: (value: number) => value }) as Branch;
-    return { shape: net.outputShape };
+    return runInNewContext(code, { input, sequential, layers, n: (value: number) => value }) as Branch;
   } catch (error) {
     if (!(error instanceof StriateError)) throw error;
-    return { message: error.message };
+    return error;
   }
+}
+
+/** The shape of the net that an expression makes, or why it makes none. */
+export function ask(code: string): Answer {
+  const net = evaluate(code);
+  return net instanceof StriateError ? { message: net.message } : { shape: net.outputShape };
 }

@@ -1,5 +1,5 @@
-// What the compiler infers, and where it refuses. `npm run typecheck` reads this file with all others; shapes.test.ts compiles it by
-// itself and shows that a wrong expectation in it is found.
+// What the compiler infers, and where it refuses. `npm run typecheck` reads this file with all others; shapes.test.ts
+// compiles it by itself and shows that a wrong expectation in it is found.
 /* eslint-disable @typescript-eslint/no-unsafe-class-instance-assignment -- the expected errors are such assignments */
 import { expectTypeOf } from "vitest";
 import type { Tensor } from "../../lib/data/tensor.js";

@@ -1,6 +1,6 @@
 /**
- * Every error that striate throws on purpose is a {@link StriateError}: its `code` is stable and meant for programs, its message is
- * meant for people and carries the values at fault.
+ * Every error that striate throws on purpose is a {@link StriateError}: its `code` is stable and meant for programs,
+ * its message is meant for people and carries the values at fault.
  *
  * @example
  * ```ts
@@ -28,8 +28,8 @@ export class StriateError extends Error {
 }
 
 /**
- * Sizes that do not fit together. The compiler reports the same sentence wherever it knows the sizes: there this class stands in
- * the error message as the type that the option at fault would need, with the sentence as its parameter.
+ * Sizes that do not fit together. The compiler reports the same sentence wherever it knows the sizes: there this class
+ * stands in the error message as the type that the option at fault would need, with the sentence as its parameter.
  */
 export class ShapeError<Sentence extends string = string> extends StriateError {
   declare readonly code: "ERR_STRIATE_SHAPE";

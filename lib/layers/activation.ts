@@ -91,7 +91,9 @@ export function tanh(options: NameOnly = {}): Layer<"tanh", SameRule> {
   return defineLayer(tanhDefinition, options);
 }
 
-/** Positive numbers that add up to 1 along the last axis. A crossEntropy loss behind it uses the fused log-softmax form. */
+/**
+ * Positive numbers that add up to 1 along the last axis. A crossEntropy loss behind it uses the fused log-softmax form.
+ */
 export function softmax(options: NameOnly = {}): Layer<"softmax", SameRule> {
   return defineLayer(softmaxDefinition, options);
 }

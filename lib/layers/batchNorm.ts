@@ -11,7 +11,10 @@ import { numberWhere, readOptions } from "./options.js";
 
 /** Options of batchNorm. */
 export interface BatchNormOptions {
-  /** The weight of the newest batch in the running statistics, 0 to 1. Default 0.1; Keras means the weight of the old ones. */
+  /**
+   * The weight of the newest batch in the running statistics, 0 to 1. Default 0.1; Keras means the weight of the old
+   * ones.
+   */
   readonly momentum?: number;
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;

@@ -1,5 +1,5 @@
-// Layers made of layers: a chain, a sum around a chain, parallel branches. They add no node of their own but the merge, and their
-// sentences say which layer of the block is at fault.
+// Layers made of layers: a chain, a sum around a chain, parallel branches. They add no node of their own but the merge,
+// and their sentences say which layer of the block is at fault.
 import { ShapeError } from "../errors.js";
 import type { AddShape, AddVerdict, ConcatShape, ConcatVerdict } from "../shape/merge.js";
 import type { Fault, Shape } from "../shape/types.js";
@@ -41,7 +41,8 @@ export interface StackRule<Layers> extends Rule {
  *
  * @example
  * ```ts
- * const convRelu = <const F extends number>(filters: F) => stack(conv2d({ filters, kernel: 3, padding: "same" }), relu());
+ * const convRelu = <const F extends number>(filters: F) =>
+ *   stack(conv2d({ filters, kernel: 3, padding: "same" }), relu());
  * sequential([28, 28, 1]).apply(convRelu(16)).apply(convRelu(32)); // Net<[28, 28, 1], [28, 28, 32]>
  * ```
  */
@@ -65,7 +66,10 @@ type BranchFault<Layers, I extends Shape, Done extends readonly unknown[] = []> 
     : BranchFault<Rest, I, [...Done, L]>
   : "ok";
 
-/** A shortcut that is omitted: x itself. A layer here too, since a rule with a condition on its parts is too deep for the compiler. */
+/**
+ * A shortcut that is omitted: x itself. A layer here too, since a rule with a condition on its parts is too deep for
+ * the compiler.
+ */
 export type Identity = Layer<"identity", SameRule>;
 
 /** The shape rule of {@link residual}. */

@@ -156,8 +156,8 @@ export interface DepthwiseConv2dRule<K, S, P, D, M extends number, R extends Rou
 }
 
 /**
- * A convolution that waits for an input [height, width, channels] and gives [height, width, filters]. Like every framework's, it
- * correlates: the filter is not flipped.
+ * A convolution that waits for an input [height, width, channels] and gives [height, width, filters]. Like every
+ * framework's, it correlates: the filter is not flipped.
  *
  * @throws OptionError for an unknown option
  * @example

@@ -1,4 +1,5 @@
-// What a layer is at run time: a definition, one object for each type, and a node, plain data that names its type and its inputs.
+// What a layer is at run time: a definition, one object for each type, and a node, plain data that names its type and
+// its inputs.
 import type { InitializerName } from "../random/initializers.js";
 import type { Shape } from "../shape/types.js";
 import type { Value } from "../graph/value.js";
@@ -60,7 +61,9 @@ export interface LayerDefinition<Options extends object = object, Type extends s
   macs?(inputs: readonly Shape[], output: Shape, options: Options): number;
   /** The output size with its numbers in it, for people. */
   formula?(inputs: readonly Shape[], options: Options): string;
-  /** Builds the layer's ops. Shapes of Values begin with the rows of the batch; `parameters` has the names of the specs. */
+  /**
+   * Builds the layer's ops. Shapes of Values begin with the rows of the batch; `parameters` has the names of the specs.
+   */
   emit(
     inputs: readonly Value[],
     parameters: Readonly<Record<string, Value>>,
@@ -69,7 +72,9 @@ export interface LayerDefinition<Options extends object = object, Type extends s
   ): Value;
 }
 
-/** One application of a layer: a node of an acyclic graph whose leaves are of type "input". Plain data, never changed. */
+/**
+ * One application of a layer: a node of an acyclic graph whose leaves are of type "input". Plain data, never changed.
+ */
 export interface LayerNode {
   readonly definition: LayerDefinition;
   /** As `checkOptions` returned them, without the name. */

@@ -1,6 +1,6 @@
-// A layer value: a layer without an input. It is polymorphic in the shape, so that a block is written once and checked wherever it
-// is applied. Its rule is a type function of the input shape, written as an interface that reads `this["in"]`; so anybody can add a
-// layer without touching this package.
+// A layer value: a layer without an input. It is polymorphic in the shape, so that a block is written once and checked
+// wherever it is applied. Its rule is a type function of the input shape, written as an interface that reads
+// `this["in"]`; so anybody can add a layer without touching this package.
 import type { ShapeError } from "../errors.js";
 import type { Fault, Shape, Verdict } from "../shape/types.js";
 import type { LayerDefinition, LayerNode } from "./definition.js";
@@ -31,8 +31,8 @@ export type VerdictOf<V> = V extends infer W extends Verdict ? W : never;
 declare const rule: unique symbol;
 
 /**
- * Any layer value, without its rule: what blocks ask for. Were the rule a part of it, the compiler would compare rules of blocks in
- * blocks structurally, with parameters not yet known, and give up.
+ * Any layer value, without its rule: what blocks ask for. Were the rule a part of it, the compiler would compare rules
+ * of blocks in blocks structurally, with parameters not yet known, and give up.
  */
 export interface AnyLayer {
   /** Begins the sentence of an error. */

@@ -1,5 +1,5 @@
-// The fluent surface: an immutable symbolic tensor that knows the shapes of the net's input and of its own output. Each method
-// returns a new net, so a variable is a branch and nothing else is needed to build a graph.
+// The fluent surface: an immutable symbolic tensor that knows the shapes of the net's input and of its own output. Each
+// method returns a new net, so a variable is a branch and nothing else is needed to build a graph.
 import { GraphError } from "../errors.js";
 import type {
   Conv2dOptions,
@@ -39,8 +39,8 @@ import { flattenDefinition, reshapeDefinition } from "./reshape.js";
 import { summary } from "./summary.js";
 
 /**
- * What code that takes any net should ask for: no methods, so that a net of a known shape is cheaply seen to be one of an unknown
- * shape.
+ * What code that takes any net should ask for: no methods, so that a net of a known shape is cheaply seen to be one of
+ * an unknown shape.
  */
 export interface Branch<In extends Shape = Shape, Out extends Shape = Shape> {
   /** The shape of one sample, without the batch. */
@@ -53,13 +53,14 @@ export interface Branch<In extends Shape = Shape, Out extends Shape = Shape> {
 
 // eslint-disable-next-line @typescript-eslint/ban-ts-comment -- no other directive survives into the declaration file
 /**
- * A net under construction, from `In` to `Out`; both leave the batch out. Sizes that the compiler knows are checked while typing,
- * all others when the method is called, with the same sentence. Every method throws ShapeError where sizes do not fit and
- * OptionError for an option that the layer does not know.
+ * A net under construction, from `In` to `Out`; both leave the batch out. Sizes that the compiler knows are checked
+ * while typing, all others when the method is called, with the same sentence. Every method throws ShapeError where
+ * sizes do not fit and OptionError for an option that the layer does not know.
  *
  * @example
  * ```ts
- * const net = sequential([8, 8, 1]).conv2d({ filters: 16, kernel: 3, padding: "same" }).relu().flatten().dense({ units: 10 });
+ * const conv = sequential([8, 8, 1]).conv2d({ filters: 16, kernel: 3, padding: "same" });
+ * const net = conv.relu().flatten().dense({ units: 10 }); // Net<[8, 8, 1], [10]>
  * net.outputShape; // [10]
  * ```
  *
@@ -79,7 +80,9 @@ export interface Net<out In extends Shape, out Out extends Shape> extends Branch
     options: Conv2dOptions<F, K, S, P, D, G, R, C> & Demand<Conv2dVerdict<Out, F, K, S, P, D, G, R, C>, "conv2d">,
   ): Net<In, Conv2dShape<Out, F, K, S, P, D, R>>;
 
-  /** A convolution of each channel by itself: [height, width, channels] to [height, width, channels * depthMultiplier]. */
+  /**
+   * A convolution of each channel by itself: [height, width, channels] to [height, width, channels * depthMultiplier].
+   */
   depthwiseConv2d<
     const K extends Pair,
     const S extends Pair = 1,
@@ -281,7 +284,8 @@ function nodeOf(branch: unknown, label: string): LayerNode {
 }
 
 function fluent<S extends Shape>(shape: S): Net<Plain<S>, Plain<S>> {
-  // The class does at run time what the interface says of types; only the compiler cannot see that they belong together.
+  // The class does at run time what the interface says of types; only the compiler cannot see that they belong
+  // together.
   return new FluentNet(inputNode(shape)) as unknown as Net<Plain<S>, Plain<S>>;
 }
 

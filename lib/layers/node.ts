@@ -84,7 +84,8 @@ function orderNodes(output: LayerNode): LayerNode[] {
 }
 
 /**
- * The nodes that `output` needs, each after its inputs, with the names that were given or `type1`, `type2`, ... in this order.
+ * The nodes that `output` needs, each after its inputs, with the names that were given or `type1`, `type2`, ... in this
+ * order.
  *
  * @throws OptionError where one name was given to two layers
  */

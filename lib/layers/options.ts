@@ -1,5 +1,5 @@
-// Options at run time. What depends on shapes is judged by the shape rules; this is about everything else: names that no layer
-// knows, booleans, words and plain numbers.
+// Options at run time. What depends on shapes is judged by the shape rules; this is about everything else: names that
+// no layer knows, booleans, words and plain numbers.
 import { OptionError } from "../errors.js";
 import { showValue } from "../shape/values.js";
 

@@ -20,7 +20,10 @@ import { isPositive, mustBePositive, needsImage, reject, showShape, showValue } 
 import { resolveWindow } from "./window.js";
 import type { WindowHeight, WindowOptionsVerdict, WindowVerdict, WindowWidth } from "./windowTypes.js";
 
-/** How a convolution is computed: the fastest that applies, or an explicit im2col matrix and one product, to compare with. */
+/**
+ * How a convolution is computed: the fastest that applies, or an explicit im2col matrix and one product, to compare
+ * with.
+ */
 export type ConvolutionAlgorithm = "auto" | "im2col";
 /** "exact" forbids algorithms that change the rounding of sums, such as Winograd's. */
 export type Precision = "fast" | "exact";
@@ -31,7 +34,10 @@ export interface ConvolutionOptions<K, S, P, D, R> {
   readonly kernel: K;
   /** Step of the window: a number, or [height, width]. Default 1. */
   readonly stride?: S;
-  /** Zeros around the input: a number for each side, [height, width], [[top, bottom], [left, right]], "same" or "valid". Default 0. */
+  /**
+   * Zeros around the input: a number for each side, [height, width], [[top, bottom], [left, right]], "same" or "valid".
+   * Default 0.
+   */
   readonly padding?: P | Offer<P, Padding>;
   /** What surrounds the input. Default "zero". */
   readonly paddingMode?: "zero";

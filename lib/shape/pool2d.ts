@@ -11,7 +11,10 @@ export interface Pool2dOptions<K = Pair, S = Pair | undefined, P = Padding, R = 
   readonly size: K;
   /** Step of the window: a number, or [height, width]. Default: the window size, so that windows tile the input. */
   readonly stride?: S;
-  /** Border around the input: a number for each side, [height, width], [[top, bottom], [left, right]], "same" or "valid". Default 0. */
+  /**
+   * Border around the input: a number for each side, [height, width], [[top, bottom], [left, right]], "same" or
+   * "valid". Default 0.
+   */
   readonly padding?: P | Offer<P, Padding>;
   /** What to do where the windows do not tile the padded input. Default "exact", an error. */
   readonly rounding?: R | Offer<R, Rounding>;

@@ -1,7 +1,7 @@
-// The vocabulary of the shape rules and the small type functions that all of them share. A rule is two pure functions of the
-// input shape and the options, written once on types and once on values, side by side in one file: a verdict (is it legal, if
-// not which option is at fault and why) and a shape. A size that is not known while compiling is `number`; it is never an error,
-// and is left to run time.
+// The vocabulary of the shape rules and the small type functions that all of them share. A rule is two pure functions
+// of the input shape and the options, written once on types and once on values, side by side in one file: a verdict (is
+// it legal, if not which option is at fault and why) and a shape. A size that is not known while compiling is `number`;
+// it is never an error, and is left to run time.
 import type { ShapeError } from "../errors.js";
 import type { Multiply } from "./arithmetic.js";
 
@@ -16,7 +16,10 @@ export type Sides = readonly [readonly [number, number], readonly [number, numbe
  * ceil(size / stride) outputs, the odd one at the end).
  */
 export type Padding = Pair | Sides | "same" | "valid";
-/** What happens where the windows do not tile the padded input: "exact" is an error, the others round the number of windows. */
+/**
+ * What happens where the windows do not tile the padded input: "exact" is an error, the others round the number of
+ * windows.
+ */
 export type Rounding = "exact" | "floor" | "ceil";
 
 /** The option at fault, and a sentence that says why, with the numbers in it. */
@@ -25,8 +28,8 @@ export type Fault = readonly [option: string, sentence: string];
 export type Verdict = "ok" | Fault;
 
 /**
- * To be intersected with the type of an options object: nothing, or a demand that the option at fault cannot meet. The brand is an
- * object because `3 & {...}` stays readable in a message, where `3 & "text"` is reduced to never.
+ * To be intersected with the type of an options object: nothing, or a demand that the option at fault cannot meet. The
+ * brand is an object because `3 & {...}` stays readable in a message, where `3 & "text"` is reduced to never.
  */
 export type Demand<V, Layer extends string> = V extends readonly [
   infer Option extends string,
@@ -84,7 +87,10 @@ export type ShowShape<S extends Shape, R extends string = ""> = S extends readon
 
 /** A plain tuple: shorter in a hover than a readonly one. */
 export type Plain<S extends Shape> = { -readonly [K in keyof S]: S[K] };
-/** T, or `number` where a rule has no answer: after an error every size is unknown, so that one mistake is reported once. */
+/**
+ * T, or `number` where a rule has no answer: after an error every size is unknown, so that one mistake is reported
+ * once.
+ */
 export type OrNumber<T> = T extends number ? T : number;
 
 /** Of rank 3, or of unknown rank. */

@@ -1,5 +1,5 @@
-// The run-time twins of the small type functions in types.ts. The rules here judge values that may come from JavaScript, so they
-// look at everything and trust no type.
+// The run-time twins of the small type functions in types.ts. The rules here judge values that may come from
+// JavaScript, so they look at everything and trust no type.
 import { ShapeError } from "../errors.js";
 import type { Fault, Shape } from "./types.js";
 

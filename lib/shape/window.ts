@@ -1,5 +1,5 @@
-// The sliding window of convolution and pooling on values: (N + 2P - F) / S + 1 with F = D(K - 1) + 1. windowTypes.ts beside this
-// file is the same on types.
+// The sliding window of convolution and pooling on values: (N + 2P - F) / S + 1 with F = D(K - 1) + 1. windowTypes.ts
+// beside this file is the same on types.
 import { ShapeError } from "../errors.js";
 import type { Fault, Pair, Padding, Rounding, Shape } from "./types.js";
 import { isNatural, isPositive, mustBePositive, pairOf, showValue } from "./values.js";
@@ -42,7 +42,10 @@ export interface Border {
   readonly right: number;
 }
 
-/** A window on an input of known size, in plain numbers: `out = floor((size + before + after - extent) / stride) + 1` holds. */
+/**
+ * A window on an input of known size, in plain numbers: `out = floor((size + before + after - extent) / stride) + 1`
+ * holds.
+ */
 export interface Window {
   readonly kernelH: number;
   readonly kernelW: number;
@@ -57,8 +60,8 @@ export interface Window {
   readonly outH: number;
   readonly outW: number;
   /**
-   * The padding that was asked for. With rounding "ceil" the last windows may reach further, and padBottom and padRight say how
-   * far; what lies beyond the declared border never counts in an average.
+   * The padding that was asked for. With rounding "ceil" the last windows may reach further, and padBottom and padRight
+   * say how far; what lies beyond the declared border never counts in an average.
    */
   readonly declared: Border;
 }
@@ -123,7 +126,10 @@ export function windowOutput(axis: AxisOptions, name: "height" | "width" = "heig
   return count;
 }
 
-/** Padding before and after along one axis; "same" gives ceil(size / stride) windows, the odd zero at the end, as Keras does. */
+/**
+ * Padding before and after along one axis; "same" gives ceil(size / stride) windows, the odd zero at the end, as Keras
+ * does.
+ */
 function resolvePadding(
   padding: Padding,
   axis: 0 | 1,

@@ -1,6 +1,6 @@
-// The sliding window of convolution and pooling on types: (N + 2P - F) / S + 1 with F = D(K - 1) + 1. window.ts beside this file is
-// the same on values: the two take the same branches in the same order and build the same sentences, and a fuzz test holds them
-// together.
+// The sliding window of convolution and pooling on types: (N + 2P - F) / S + 1 with F = D(K - 1) + 1. window.ts beside
+// this file is the same on values: the two take the same branches in the same order and build the same sentences, and a
+// fuzz test holds them together.
 import type { Add, DivideWithRemainder, Multiply, Subtract } from "./arithmetic.js";
 import type {
   Fault,
@@ -74,8 +74,8 @@ type Lines<Name, Count extends number> = `${Name extends "height" ? "row" : "col
 type PaddingHint<Name, Count> = Count extends number ? `pad ${Count} more ${Lines<Name, Count>}` : never;
 
 /**
- * The number of windows along one axis, or a fault. N is the input, E the extent of the window, P the padding of both sides
- * together or "same", B the padding before.
+ * The number of windows along one axis, or a fault. N is the input, E the extent of the window, P the padding of both
+ * sides together or "same", B the padding before.
  */
 type Axis<
   N extends number,

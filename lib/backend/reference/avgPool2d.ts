@@ -19,8 +19,7 @@ function divisor(pool: Pool, oh: number, ow: number, height: number, width: numb
   }
   const [firstH, endH] = clip(top, pool.kernelH, height);
   const [firstW, endW] = clip(left, pool.kernelW, width);
-  // A window that lies in the padding altogether averages nothing: 0, as its sum.
-  return Math.max(endH - firstH, 0) * Math.max(endW - firstW, 0) || 1;
+  return (endH - firstH) * (endW - firstW);
 }
 
 function forward({ x, y }: Operands<"avgPool2d">, pool: Pool): void {

@@ -86,7 +86,7 @@ export class PatchScatter {
   /** Adds `rows` patches from output pixel `first` on; `patches` has `stride` elements a row. */
   add(first: number, rows: number, patches: Float64Array | Float32Array, offset: number, stride: number): void {
     const { height, width, channels } = this.image;
-    const { kernelH, kernelW, strideH, strideW, padTop, padLeft, dilationH, dilationW, outH, outW } = this.window;
+    const { kernelH, kernelW, strideH, strideW, padTop, padLeft, dilationH, dilationW } = this.window;
     const plane = this.plane;
     for (let i = 0; i < rows; i++) {
       const { sample, oh, ow } = positionOf(first + i, this.window);

@@ -45,7 +45,6 @@ function backward({ x, dy, dx }: Operands<"maxPool2d.backward">, attributes: Att
       const [top, bottom] = clip(oh * strideH - padTop, kernelH, height);
       for (let ow = 0; ow < outW; ow++, gradient += dy.pixelStride) {
         const [left, right] = clip(ow * strideW - padLeft, kernelW, width);
-        if (top >= bottom || left >= right) continue;
         bestPixel.fill(-1, 0, channels);
         for (let h = top; h < bottom; h++) {
           for (let w = left; w < right; w++) {

@@ -1,7 +1,7 @@
 /** What each op needs of the shapes of its operands, so that its loops stay inside of them: the twin of lib/ops. */
 import { activationCodes, algorithmCodes, type OpName } from "../../graph/opSchema.js";
 import type { Buffer, Dtype, Program, Step } from "../../graph/program.js";
-import { attributesOf } from "./kernel.js";
+import { attributesOf, type Attributes } from "./kernel.js";
 import { opSchemas } from "../../graph/opSchema.js";
 
 /** A buffer with the dtype of its storage. */
@@ -10,6 +10,7 @@ interface Operand extends Buffer {
 }
 type Named = Readonly<Record<string, Operand>>;
 type Numbers = Readonly<Record<string, number>>;
+type Pool = Attributes<"maxPool2d">;
 
 /** Returns the rule that is broken. */
 type Rule = (operands: Named, attributes: Numbers) => string | undefined;
@@ -167,7 +168,22 @@ const columnsRule: Rule = (operands, attributes) => {
   return windows(operands, attributes, "x", "columns", kernel);
 };
 
-/** Pooling declares its padding; where sizes were rounded up the last window may reach further, but starts before its end. */
+/**
+ * Windows of a pool along one axis. It declares its padding, so the formula may be rounded up as well as down; each
+ * window holds a pixel of the image: the first ends behind the leading padding, the last begins within the image.
+ */
+function pooledAxis(
+  size: number,
+  count: number,
+  kernel: number,
+  stride: number,
+  pads: readonly [number, number],
+): boolean {
+  const span = size + pads[0] + pads[1] - kernel;
+  const formula = span >= 0 && (count - 1 === Math.floor(span / stride) || count - 1 === Math.ceil(span / stride));
+  return formula && pads[0] < kernel && (count - 1) * stride < size + pads[0];
+}
+
 function pool(input: string, output: string): Rule {
   return (operands, attributes) => {
     const broken = first(
@@ -182,16 +198,17 @@ function pool(input: string, output: string): Rule {
     if (channelsOf(operands[input]!) !== channelsOf(operands[output]!)) {
       return `${output} must have the channels of ${input} ${show(operands[input]!)}, got ${show(operands[output]!)}`;
     }
-    const axes = [
-      ["H", "padTop", "padBottom"],
-      ["W", "padLeft", "padRight"],
-    ] as const;
-    for (const [i, [axis, before, after]] of axes.entries()) {
-      const size = operands[input]!.shape[i + 1]!;
-      const start = (operands[output]!.shape[i + 1]! - 1) * attributes[`stride${axis}`]!;
-      if (start >= size + attributes[before]! + attributes[after]!) {
-        return `${output} has windows beyond the padded ${input} ${show(operands[input]!)}, got ${show(operands[output]!)}`;
-      }
+    const [, height, width] = operands[input]!.shape as [number, number, number];
+    const [, outH, outW] = operands[output]!.shape as [number, number, number];
+    const { kernelH, kernelW, strideH, strideW, padTop, padBottom, padLeft, padRight } = attributes as Pool;
+    if (
+      !pooledAxis(height, outH, kernelH, strideH, [padTop, padBottom]) ||
+      !pooledAxis(width, outW, kernelW, strideW, [padLeft, padRight])
+    ) {
+      return (
+        `${output} must have (size + padding - kernel) / stride + 1 windows that all reach into ${input} ` +
+        `${show(operands[input]!)}, got ${show(operands[output]!)}`
+      );
     }
     return undefined;
   };

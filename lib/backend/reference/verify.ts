@@ -3,6 +3,7 @@
  * makes sure that a run means something: known ops with as many operands as they take, buffers inside their storages,
  * and each list writing only what it may. The shapes that each op needs are in opRules.ts.
  */
+import { totalmem } from "node:os";
 import { StriateError } from "../../errors.js";
 import { opSchemas, type OpName } from "../../graph/opSchema.js";
 import {
@@ -25,6 +26,8 @@ const maxElements = 2 ** 48;
 
 /** Ops that update State in place, in the commit list. */
 const commitOps: ReadonlySet<OpName> = new Set<OpName>(["sgd", "batchNorm.updateStatistics", "copy"]);
+/** Ops that depend on constants alone, in the prepare list. */
+const prepareOps: ReadonlySet<OpName> = new Set<OpName>(["batchNorm.fold", "copy", "fill"]);
 /** Ops that may write their result over an operand: they read each element before they write it. */
 const inPlaceOps: ReadonlySet<OpName> = new Set<OpName>([
   "activation",
@@ -70,6 +73,7 @@ export function verify(program: Program, stateSize: (name: string) => number | u
   for (const name of ["storages", "buffers", "prepare", "steps", "commit"] as const)
     checkArray("", name, program[name]);
   program.storages.forEach((storage, i) => checkStorage(`storage ${i}: `, storage, stateSize));
+  checkMemory(program);
   const states = program.storages.filter(({ kind }) => kind === "state").map(({ name }) => name);
   const twice = states.find((name, i) => states.indexOf(name) !== i);
   if (twice !== undefined) refuse("", `State tensor ${JSON.stringify(twice)} is bound twice`);
@@ -94,6 +98,14 @@ function checkStorage(where: string, storage: Storage, stateSize: (name: string)
   if (expected !== size) {
     refuse(where, `State tensor ${JSON.stringify(name)} has ${expected} elements, the Program expects ${size}`);
   }
+}
+
+/** A size gone wrong must not bring the machine down: what a Program allocates has to fit its memory. */
+function checkMemory({ storages }: Program): void {
+  const elements = storages.reduce((total, { kind, size }) => total + (kind === "state" ? 0 : size), 0);
+  if (4 * elements <= totalmem()) return;
+  const rule = `its storages must fit the memory of ${totalmem()} bytes, got ${4 * elements}`;
+  throw new StriateError("ERR_STRIATE_MEMORY", `program: ${rule}`);
 }
 
 function checkBuffer(where: string, program: Program, buffer: Buffer): void {
@@ -180,6 +192,7 @@ function checkStep(program: Program, list: List, step: Step, place: string): voi
     if (!Number.isFinite(step.attributes[i]))
       refuse(where, `${name} must be a finite number, got ${String(step.attributes[i])}`);
   });
+  if (list === "prepare" && !prepareOps.has(step.op)) refuse(where, "this op may not prepare");
   if (list === "commit" && !commitOps.has(step.op)) refuse(where, "this op may not commit");
   const kindOf = (id: number): StorageKind => program.storages[program.buffers[id]!.storage]!.kind;
   for (const id of step.inputs) {

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { readArguments, usage, type BenchArguments } from "./arguments.js";
 import { measureWork, prepareWork, type RowResult } from "./measure/bench.js";
 import { PeakMeter } from "./peak/peak.js";
-import { writeResults } from "./report/results.js";
+import { writeResults, type Peaks } from "./report/results.js";
 import { tableHead, tableRow } from "./report/table.js";
 import { listWorks } from "./works.js";
 
@@ -28,7 +28,14 @@ async function main(): Promise<number> {
   if (works.length === 0) throw new RangeError(`--filter: no work matches ${options.filter}`);
 
   console.log(`${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} threads, Node.js ${process.version}`);
-  const peaks = measurePeaks(options.threads);
+  const meter = PeakMeter.build(join(root, "build-bench"));
+  let peaks: Peaks = new Map();
+  if (typeof meter === "string") {
+    console.log(`no percentages of the FMA peak: ${meter}`);
+  } else {
+    peaks = measurePeaks(meter, options.threads);
+    console.log(showPeaks(peaks));
+  }
   const folder = mkdtempSync(join(tmpdir(), "striate-bench-"));
   const rows: RowResult[] = [];
   let failures = 0;
@@ -51,6 +58,7 @@ async function main(): Promise<number> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  if (typeof meter !== "string") peaks = measurePeaks(meter, options.threads, peaks);
   const file = resolve(root, options.json);
   writeResults(file, rows, peaks);
   console.log(`\n${rows.length} rows, each verified before it was measured; written to ${options.json}`);
@@ -73,18 +81,16 @@ function missingParts({ solo }: BenchArguments): string | undefined {
   return `bench: ${absent.join(" and ")} not installed: run npm ci --prefix bench (about 300 MB), or measure striate alone with --solo`;
 }
 
-function measurePeaks(threads: readonly number[]): Map<number, number> {
-  const meter = PeakMeter.build(join(root, "build-bench"));
-  if (typeof meter === "string") {
-    console.log(`no percentages of the FMA peak: ${meter}`);
-    return new Map();
-  }
-  const peaks = new Map(threads.map((count) => [count, meter.measure(count)]));
+/** The larger of what was known and what is measured now: nobody else may have slowed both. */
+function measurePeaks(meter: PeakMeter, threads: readonly number[], known: Peaks = new Map()): Peaks {
+  return new Map(threads.map((count) => [count, Math.max(meter.measure(count), known.get(count) ?? 0)]));
+}
+
+function showPeaks(peaks: Peaks): string {
   const texts = [...peaks].map(
     ([count, peak]) => `${peak.toFixed(1)} GFLOP/s on ${count} thread${count > 1 ? "s" : ""}`,
   );
-  console.log(`FMA peak: ${texts.join(", ")}`);
-  return peaks;
+  return `FMA peak: ${texts.join(", ")}`;
 }
 
 function printHead(row: RowResult): void {

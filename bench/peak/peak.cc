@@ -25,8 +25,9 @@ struct Span {
   Clock::time_point end;
 };
 
-constexpr int kRounds = 200;
-constexpr long kSteps = 200'000;
+constexpr int kRounds = 4000;  // short and many: on a busy machine all threads must once be on a core together
+constexpr int kSpins = 50'000;
+constexpr long kSteps = 40'000;
 // Latency 4 or 5 times 2 pipes needs 10 independent sums at most; 12 and two constants fit into 16 registers.
 constexpr int kSums = 12;
 constexpr double kFlops = 2.0 * kSums * kSteps * kVectorBytes / sizeof(float);
@@ -58,7 +59,9 @@ int main(int argc, char** argv) {
   auto work = [&](int thread) {
     for (int round = 0; round < kRounds; ++round) {
       ++ready;
-      while (ready.load() < threads * (round + 1)) {
+      // Threads that are on their cores meet at once; one that waits for its core must not be waited for by spinning.
+      for (int spins = 0; ready.load() < threads * (round + 1); ++spins) {
+        if (spins > kSpins) std::this_thread::yield();
       }
       Span& span = spans[round * threads + thread];
       span.begin = Clock::now();

@@ -91,7 +91,7 @@ struct OpEntry {
   bool inPlace = false;
 };
 
-// native/kernels/registry.cc: every op, in the order of opSchema.ts.
+// native/kernels/registry/registry.cc: every op, in the order of opSchema.ts.
 const OpEntry* findOp(const char* name);
 const OpEntry* opAt(size_t index);  // null past the end
 size_t opCount();

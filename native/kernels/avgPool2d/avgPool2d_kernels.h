@@ -38,27 +38,53 @@ void avgPoolForwardRow(const AvgPoolForwardRow& r) {
   }
 }
 
+// One pixel of dx from the windows [begin, end) of each line that hold it. Many channels go through memory, window by
+// window, so that a divisor is made once per window; few stay in a register, because a masked store does not forward to
+// the next masked load.
+STRIATE_INLINE void gatherMany(const AvgPoolBackwardRow& r, int64_t begin, int64_t end, float* dx) {
+  const int64_t rowStride = r.columns.out * r.dyStride;
+  bool first = true;
+  for (int64_t oh = 0; oh < r.rows; ++oh) {
+    const int64_t areaRows = areaAlong(r.lines, r.firstRow + oh);
+    for (int64_t ow = begin; ow < end; ++ow) {
+      const Vec share = Vec::broadcast(1.0f / static_cast<float>(areaRows * areaAlong(r.columns, ow)));
+      const float* dy = r.dy + oh * rowStride + ow * r.dyStride;
+      forLanes(r.channels, [&](int64_t c, auto lanes) STRIATE_BODY {
+        lanes.store(dx + c, fma(lanes.load(dy + c), share, first ? Vec::zero() : lanes.load(dx + c)));
+      });
+      first = false;
+    }
+  }
+  if (first) forLanes(r.channels, [&](int64_t c, auto lanes) STRIATE_BODY { lanes.store(dx + c, Vec::zero()); });
+}
+
+STRIATE_INLINE void gatherFew(const AvgPoolBackwardRow& r, int64_t begin, int64_t end, float* dx) {
+  const int64_t rowStride = r.columns.out * r.dyStride;
+  forLanes(r.channels, [&](int64_t c, auto lanes) STRIATE_BODY {
+    Vec sum = Vec::zero();
+    for (int64_t oh = 0; oh < r.rows; ++oh) {
+      const int64_t areaRows = areaAlong(r.lines, r.firstRow + oh);
+      for (int64_t ow = begin; ow < end; ++ow) {
+        const Vec share = Vec::broadcast(1.0f / static_cast<float>(areaRows * areaAlong(r.columns, ow)));
+        sum = fma(lanes.load(r.dy + oh * rowStride + ow * r.dyStride + c), share, sum);
+      }
+    }
+    lanes.store(dx + c, sum);
+  });
+}
+
 void avgPoolBackwardRow(const AvgPoolBackwardRow& r) {
   const AvgPoolAxis& axis = r.columns;
-  const int64_t rowStride = axis.out * r.dyStride;
   int64_t begin = 0, end = 0;  // windows that hold column w
   for (int64_t w = 0; w < axis.size; ++w) {
     while (begin < axis.out && begin * axis.stride - axis.before + axis.kernel <= w) ++begin;
     while (end < axis.out && end * axis.stride - axis.before <= w) ++end;
     float* dx = r.dx + w * r.dxStride;
-    bool first = true;
-    for (int64_t oh = 0; oh < r.rows; ++oh) {
-      const int64_t areaRows = areaAlong(r.lines, r.firstRow + oh);
-      for (int64_t ow = begin; ow < end; ++ow) {
-        const Vec share = Vec::broadcast(1.0f / static_cast<float>(areaRows * areaAlong(axis, ow)));
-        const float* dy = r.dy + oh * rowStride + ow * r.dyStride;
-        forLanes(r.channels, [&](int64_t c, auto lanes) STRIATE_BODY {
-          lanes.store(dx + c, fma(lanes.load(dy + c), share, first ? Vec::zero() : lanes.load(dx + c)));
-        });
-        first = false;
-      }
+    if (r.channels <= 2 * Vec::width) {
+      gatherFew(r, begin, end, dx);
+    } else {
+      gatherMany(r, begin, end, dx);
     }
-    if (first) forLanes(r.channels, [&](int64_t c, auto lanes) STRIATE_BODY { lanes.store(dx + c, Vec::zero()); });
   }
 }
 

@@ -66,26 +66,34 @@ void zeroPixels(float* dx, int64_t pixels, int64_t stride, int64_t channels) {
             [&](int64_t p, int64_t c, auto lanes) STRIATE_BODY { lanes.store(dx + p * stride + c, Vec::zero()); });
 }
 
-// Gives dy to the first maximum of a window. `tiled`: no other window has these pixels, so dx is written and not added
-// to.
+// Gives dy to the first maximum of a window and nothing to the others. `tiled`: no other window has these pixels, so dx
+// is written and not added to. `nans`: a NaN equals nothing, but where there is one, the maximum is NaN, and the first
+// is meant.
+template <bool tiled, bool nans, class Lanes>
+STRIATE_INLINE void routeVector(const float* x, const MaxPoolTaps& taps, Vec best, Vec gradient, float* dx,
+                                int64_t dxRowStride, int64_t dxStride, Lanes lanes) {
+  for (int64_t h = 0; h < taps.rows; ++h) {
+    const float* atX = x + h * taps.rowStride;
+    float* atDx = dx + h * dxRowStride;
+    for (int64_t w = 0; w < taps.columns; ++w, atX += taps.pixelStride, atDx += dxStride) {
+      const Vec value = lanes.load(atX);
+      const Mask hit = nans ? maskOr(equal(value, best), isNan(value)) : equal(value, best);
+      const Vec share = select(hit, gradient, Vec::zero());
+      lanes.store(atDx, tiled ? share : add(lanes.load(atDx), share));
+      gradient = select(hit, Vec::zero(), gradient);
+    }
+  }
+}
+
 template <bool tiled>
 STRIATE_INLINE void routeWindow(const float* x, const MaxPoolTaps& taps, const float* dy, float* dx,
                                 int64_t dxRowStride, int64_t dxStride, int64_t channels) {
   forLanes(channels, [&](int64_t c, auto lanes) STRIATE_BODY {
     const Vec best = windowMaximum(x + c, taps, lanes);
-    const Vec gradient = lanes.load(dy + c);
-    Mask open = equal(Vec::zero(), Vec::zero());
-    for (int64_t h = 0; h < taps.rows; ++h) {
-      const float* atX = x + h * taps.rowStride + c;
-      float* atDx = dx + h * dxRowStride + c;
-      for (int64_t w = 0; w < taps.columns; ++w, atX += taps.pixelStride, atDx += dxStride) {
-        const Vec value = lanes.load(atX);
-        // A NaN equals nothing, but where there is one, the maximum is NaN: then the first NaN is meant.
-        const Mask hit = maskAnd(open, maskOr(equal(value, best), isNan(value)));
-        const Vec share = select(hit, gradient, Vec::zero());
-        lanes.store(atDx, tiled ? share : add(lanes.load(atDx), share));
-        open = maskAnd(open, maskNot(hit));
-      }
+    if (any(isNan(best))) [[unlikely]] {
+      routeVector<tiled, true>(x + c, taps, best, lanes.load(dy + c), dx + c, dxRowStride, dxStride, lanes);
+    } else {
+      routeVector<tiled, false>(x + c, taps, best, lanes.load(dy + c), dx + c, dxRowStride, dxStride, lanes);
     }
   });
 }

@@ -285,6 +285,46 @@ TEST_CASE("conv2d: NaN and infinities come through") {
   }
 }
 
+TEST_CASE("conv2d: the algorithm that each shape gets") {
+  const auto algorithms = [](const Case& c, int algorithm) {
+    Operands t(c);
+    Tensor dx({c.images, c.h, c.w, c.channels}), dfilter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false});
+    std::vector<double> backward = c.window();
+    for (double v : {static_cast<double>(algorithm), 0.0}) backward.push_back(v);
+    std::vector<double> forward = c.window();
+    for (double v : {0.0, 0.0, static_cast<double>(algorithm), 0.0}) forward.push_back(v);
+    const std::string kernels[] = {kernelOf("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, forward, c.images),
+                                   kernelOf("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, backward, c.images),
+                                   kernelOf("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, backward, c.images)};
+    std::string names;
+    for (const std::string& kernel : kernels) {
+      const size_t begin = kernel.find("_f32_") + 5;
+      names += kernel.substr(begin, kernel.find('_', begin) - begin) + " ";
+    }
+    return names;
+  };
+  CHECK(algorithms({.channels = 3}, 0) == "rows igemm rows ");
+  CHECK(algorithms({.channels = 3, .left = 1}, 0) == "rows igemm rows ");
+  CHECK(algorithms({.channels = 3, .dilationW = 2}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 3, .left = 100, .right = 100}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 15}, 0) == "rows igemm rows ");
+  CHECK(algorithms({.channels = 15, .left = 1}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 16}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 16, .groups = 2}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 4, .groups = 4}, 0) == "depthwise depthwise depthwise ");
+  CHECK(algorithms({.channels = 4, .kernelH = 1, .kernelW = 1}, 0) == "pointwise pointwise pointwise ");
+  CHECK(algorithms({.channels = 4, .kernelH = 1, .kernelW = 1, .strideH = 2}, 0) == "igemm igemm igemm ");
+  // A stride of patches: 20 x 20 phases are too many for the search, and col2im is no worse.
+  CHECK(algorithms({.h = 40, .w = 40, .channels = 16, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20}, 0) == "igemm im2col igemm ");
+  CHECK(algorithms({.channels = 3}, 1) == "im2col im2col im2col ");
+}
+
+TEST_CASE("conv2d: patches, where every tap is a phase of its own") {
+  checkAll({.images = 2, .h = 40, .w = 41, .channels = 2, .filters = 5, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20, .top = 1,
+            .bottom = 3});
+  checkAll({.h = 34, .w = 17, .channels = 6, .filters = 6, .kernelH = 17, .kernelW = 17, .strideH = 17, .strideW = 17, .groups = 6});
+}
+
 TEST_CASE("conv2d: what verify refuses") {
   const Case c{};
   Operands t(c);
@@ -307,6 +347,10 @@ TEST_CASE("conv2d: what verify refuses") {
   Tensor wide({1, 3, 4, 5});
   CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&wide}, attributes) ==
         "conv2d: y must have as many channels as there are filters, a multiple of the groups, got [1,3,4,5] batched with [3,3,3,4] in 1 groups");
+  Tensor image({1, 1100, 1100, 1}), kernel({1100, 1100, 1, 1}, {false}), dot({1, 1, 1, 1}), none;
+  std::vector<double> whole = attributes;
+  CHECK(refusal("conv2d", {&image, &kernel, &none, &none}, {&dot}, whole) ==
+        "conv2d: filter must have at most 1048576 taps, got [1100,1100,1,1]");
   Tensor many({2, 3, 4, 4});
   CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&many}, attributes) ==
         "conv2d: x and y must have the same images and filter none, got [1,5,6,3] batched, [2,3,4,4] batched, [3,3,3,4]");

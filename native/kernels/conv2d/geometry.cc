@@ -11,6 +11,8 @@ namespace {
 // Wide enough for every product here: attributes are below 2^31, dimensions below 2^63.
 __extension__ typedef __int128 Wide;
 
+constexpr int64_t kMostTaps = 1 << 20;
+
 int64_t integer(const double* attributes, int index) { return static_cast<int64_t>(attributes[index]); }
 
 bool slides(int64_t size, int64_t kernel, int64_t dilation, int64_t before, int64_t after, int64_t stride, int64_t output) {
@@ -28,16 +30,16 @@ struct Phase {
 };
 
 // One axis of the transposed convolution. Input position p = first + i * stride was read by output o through tap a where
-// p = o * stride - pad + a * dilation: o = i + (first + pad - a * dilation) / stride, for the taps that leave no remainder.
-std::vector<Phase> phasesOf(int64_t size, int64_t stride, int64_t pad, int64_t kernel, int64_t dilation) {
+// p = o * stride - pad + a * dilation: o = i + (first + pad - a * dilation) / stride, for the taps that leave no remainder. So each
+// tap belongs to one phase, and there are no more of them than taps.
+std::vector<Phase> phasesOf(int64_t size, int64_t stride, int64_t pad, int64_t kernel, int64_t dilation, size_t most) {
   std::vector<Phase> phases;
-  for (int64_t first = 0; first < stride && first < size; ++first) {
-    Phase phase = {first, {}};
-    for (int64_t a = 0; a < kernel; ++a) {
-      const int64_t distance = first + pad - a * dilation;
-      if (distance % stride == 0) phase.taps.push_back({a, distance / stride});
-    }
-    if (!phase.taps.empty()) phases.push_back(std::move(phase));
+  for (int64_t a = 0; a < kernel && phases.size() <= most; ++a) {
+    const int64_t first = ((a * dilation - pad) % stride + stride) % stride;
+    if (first >= size) continue;
+    auto phase = std::find_if(phases.begin(), phases.end(), [&](const Phase& p) { return p.first >= first; });
+    if (phase == phases.end() || phase->first != first) phase = phases.insert(phase, {first, {}});
+    phase->taps.push_back({a, (first + pad - a * dilation) / stride});
   }
   return phases;
 }
@@ -77,6 +79,9 @@ Status verifyConvolution(const ConvNames& names, const TensorDesc& input, const 
   STRIATE_REFUSE_IF(filter.dims[3] % groups != 0 || filter.dims[3] != output.channels(), op, ": ", names.output,
                     " must have as many channels as there are filters, a multiple of the groups, got ", check::shapeOf(output), " with ",
                     check::shapeOf(filter), " in ", groups, " groups");
+  // Plans keep a few words per tap.
+  STRIATE_REFUSE_IF(filter.dims[0] > kMostTaps || filter.dims[1] > kMostTaps || filter.dims[0] * filter.dims[1] > kMostTaps, op, ": ",
+                    names.filter, " must have at most ", kMostTaps, " taps, got ", check::shapeOf(filter));
   const Window window = {filter.dims[0], filter.dims[1], integer(attributes, kDilationH), integer(attributes, kDilationW)};
   return verifyWindow(op, attributes, window, input.dims[1], input.dims[2], output.dims[1], output.dims[2]);
 }
@@ -125,8 +130,8 @@ IndirectProblem forwardProblem(const ConvGeometry& g) {
 }
 
 std::vector<IndirectProblem> inputGradientProblems(const ConvGeometry& g, size_t most, int64_t* untouched) {
-  const std::vector<Phase> phasesH = phasesOf(g.h, g.strideH, g.padTop, g.kernelH, g.dilationH);
-  const std::vector<Phase> phasesW = phasesOf(g.w, g.strideW, g.padLeft, g.kernelW, g.dilationW);
+  const std::vector<Phase> phasesH = phasesOf(g.h, g.strideH, g.padTop, g.kernelH, g.dilationH, most);
+  const std::vector<Phase> phasesW = phasesOf(g.w, g.strideW, g.padLeft, g.kernelW, g.dilationW, most);
   std::vector<IndirectProblem> problems;
   if (phasesH.size() * phasesW.size() > most) return problems;
   for (const Phase& high : phasesH) {

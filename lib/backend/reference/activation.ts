@@ -3,28 +3,7 @@ import { activationCodes } from "../../graph/opSchema.js";
 import type { Attributes, Operands, ReferenceKernel } from "./kernel.js";
 import { spanOf } from "./tensor.js";
 
-/**
- * Applies an activation to `count` float64 values in place. NaN propagates: every comparison is written so that it is
- * false for NaN and keeps the value.
- */
-export function activate(values: Float64Array, count: number, activation: number, slope: number): void {
-  switch (activation) {
-    case activationCodes.relu:
-      for (let i = 0; i < count; i++) if (values[i]! <= 0) values[i] = 0;
-      break;
-    case activationCodes.leakyRelu:
-      for (let i = 0; i < count; i++) if (values[i]! < 0) values[i]! *= slope;
-      break;
-    case activationCodes.sigmoid:
-      for (let i = 0; i < count; i++) values[i] = 1 / (1 + Math.exp(-values[i]!));
-      break;
-    case activationCodes.tanh:
-      for (let i = 0; i < count; i++) values[i] = Math.tanh(values[i]!);
-      break;
-  }
-}
-
-/** act(v) of one value: for ops that compute element by element. */
+/** act(v). NaN propagates: every comparison is false for it and keeps the value. */
 export function activated(v: number, activation: number, slope: number): number {
   switch (activation) {
     case activationCodes.relu:

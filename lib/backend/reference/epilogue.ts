@@ -1,6 +1,6 @@
 /** What happens between a float64 product and the float32 result: bias, residual, activation, rounding. */
 import { activationCodes } from "../../graph/opSchema.js";
-import { activate } from "./activation.js";
+import { activated } from "./activation.js";
 import type { Tensor } from "./tensor.js";
 
 export interface Epilogue {
@@ -26,8 +26,8 @@ export interface Region {
 }
 
 /**
- * y = act(values + bias + residual) on a region of y. `values` is row-major with `stride` elements a row, and is
- * overwritten. The residual may share y's memory.
+ * y = act(values + bias + residual) on a region of y. `values` is row-major with `stride` elements a row. The residual
+ * may share y's memory.
  */
 export function storeProduct(
   values: Float64Array,
@@ -36,24 +36,19 @@ export function storeProduct(
   { pixel, channel, rows, columns }: Region,
   { bias, residual, activation, slope }: Epilogue,
 ): void {
-  if (bias !== undefined) {
-    for (let i = 0; i < rows; i++) {
-      const at = i * stride;
-      const from = bias.offset + channel;
-      for (let j = 0; j < columns; j++) values[at + j]! += bias.data[from + j]!;
-    }
-  }
-  if (residual !== undefined) {
-    for (let i = 0; i < rows; i++) {
-      const at = i * stride;
-      const from = residual.offset + (pixel + i) * residual.pixelStride + channel;
-      for (let j = 0; j < columns; j++) values[at + j]! += residual.data[from + j]!;
-    }
-  }
-  if (activation !== activationCodes.none) activate(values, rows * stride, activation, slope);
+  const to = y.data;
+  const shift = bias?.data;
+  const shiftFrom = (bias?.offset ?? 0) + channel;
+  const added = residual?.data;
   for (let i = 0; i < rows; i++) {
     const at = i * stride;
-    const to = y.offset + (pixel + i) * y.pixelStride + channel;
-    for (let j = 0; j < columns; j++) y.data[to + j] = values[at + j]!;
+    const start = y.offset + (pixel + i) * y.pixelStride + channel;
+    const addedFrom = residual === undefined ? 0 : residual.offset + (pixel + i) * residual.pixelStride + channel;
+    for (let j = 0; j < columns; j++) {
+      let value = values[at + j]!;
+      if (shift !== undefined) value += shift[shiftFrom + j]!;
+      if (added !== undefined) value += added[addedFrom + j]!;
+      to[start + j] = activated(value, activation, slope);
+    }
   }
 }

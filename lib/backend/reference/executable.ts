@@ -12,7 +12,12 @@ let lastId = 0;
 /** Executables by State, to be dropped with it. */
 const byState = new Map<number, Set<number>>();
 /** An Executable that was collected instead of disposed leaves a copy in the worker. */
-const collected = new FinalizationRegistry((executable: number) => forgetRemote(executable));
+const collected = new FinalizationRegistry(forget);
+
+function forget({ id, state }: { readonly id: number; readonly state: number }): void {
+  byState.get(state)?.delete(id);
+  forgetRemote(id);
+}
 
 /** The State is gone: the worker drops all that was compiled for it, and with that the State's memory. */
 export function forgetState(state: number): void {
@@ -33,9 +38,10 @@ export class ReferenceExecutable implements Executable {
     const checkMode = checkModeFromEnvironment();
     this.remote = { id: ++lastId, program, memory, checkMode };
     this.runner = new Runner(program, memory, checkMode);
-    collected.register(this, this.remote.id, this);
-    const siblings = byState.get(memory.shared.id) ?? new Set();
-    byState.set(memory.shared.id, siblings.add(this.remote.id));
+    const held = { id: this.remote.id, state: memory.shared.id };
+    collected.register(this, held, this);
+    const siblings = byState.get(held.state) ?? new Set();
+    byState.set(held.state, siblings.add(held.id));
   }
 
   private usable(): Runner {
@@ -67,8 +73,7 @@ export class ReferenceExecutable implements Executable {
     if (this.runner === undefined) return;
     this.runner = undefined;
     collected.unregister(this);
-    byState.get(this.remote.memory.shared.id)?.delete(this.remote.id);
-    forgetRemote(this.remote.id);
+    forget({ id: this.remote.id, state: this.remote.memory.shared.id });
   }
 }
 

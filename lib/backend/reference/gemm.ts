@@ -4,10 +4,9 @@
  * b is packed into panels of four columns, depth fastest, converted to float64 on the way (so each value is converted
  * once and not once per row). a is read where it lies, through any row and column stride, which makes transposition
  * free. The inner loop keeps a 4 x 4 tile of c in registers: 16 accumulators for 8 loads. Measured on Zen 3 with
- * Node 20: 4.4 GFLOP/s of the 6.5 that scalar code without FMA can reach; 3 x 4, 4 x 3 and 6 x 2 tiles are no faster, and a
- * float32 panel costs a fifth.
+ * Node 20: 4.5 GFLOP/s; tiles of 3 x 4, 4 x 3 and 6 x 2 are no faster, and float32 panels cost a fifth.
  */
-
+import { addDotProducts, addMultiplesOfRows } from "./gemv.js";
 import { scratchFloat64 } from "./scratch.js";
 
 /** A float32 matrix inside an array: element [i, j] is `data[offset + i * rowStride + j * columnStride]`. */
@@ -78,7 +77,13 @@ function packPanel(b: Matrix, column: number, width: number, depth: number, pane
 export function multiplyAdd(a: Matrix, rows: number, b: RightFactor, c: Float64Array): void {
   const { depth, columns, panels } = b;
   if (panels === undefined) {
-    multiplyFewRows(a, rows, b, c);
+    const { data, offset, rowStride, columnStride } = b.matrix;
+    const along = columnStride === 1 ? addMultiplesOfRows : addDotProducts;
+    for (let i = 0; i < rows; i++) {
+      const from = a.offset + i * a.rowStride;
+      const at = i * roundUpToTile(columns);
+      along(a.data, from, a.columnStride, data, offset, rowStride, columnStride, depth, columns, c, at);
+    }
     return;
   }
   const stride = roundUpToTile(columns);
@@ -244,62 +249,4 @@ function multiplyTile4x2(
   c[at + 2 * stride + 1]! += c21;
   c[at + 3 * stride]! += c30;
   c[at + 3 * stride + 1]! += c31;
-}
-
-/** One to three rows, bound by reading b: along its rows where they are contiguous, else along its columns. */
-function multiplyFewRows(a: Matrix, rows: number, b: RightFactor, c: Float64Array): void {
-  const along = b.matrix.columnStride <= b.matrix.rowStride ? addMultiplesOfRows : addDotProducts;
-  const stride = roundUpToTile(b.columns);
-  for (let i = 0; i < rows; i++) along(a, a.offset + i * a.rowStride, b, c, i * stride);
-}
-
-/** c[at + j] += a[k] * b[k, j]: four rows of b at once, so that c is read and written a quarter as often. */
-function addMultiplesOfRows(a: Matrix, from: number, b: RightFactor, c: Float64Array, at: number): void {
-  const { depth, columns } = b;
-  const { data, rowStride, columnStride } = b.matrix;
-  let p = from;
-  let k = 0;
-  for (; k + 4 <= depth; k += 4, p += 4 * a.columnStride) {
-    const a0 = a.data[p]!;
-    const a1 = a.data[p + a.columnStride]!;
-    const a2 = a.data[p + 2 * a.columnStride]!;
-    const a3 = a.data[p + 3 * a.columnStride]!;
-    let q0 = b.matrix.offset + k * rowStride;
-    let q1 = q0 + rowStride;
-    let q2 = q1 + rowStride;
-    let q3 = q2 + rowStride;
-    for (let j = 0; j < columns; j++) {
-      c[at + j]! += a0 * data[q0]! + a1 * data[q1]! + (a2 * data[q2]! + a3 * data[q3]!);
-      q0 += columnStride;
-      q1 += columnStride;
-      q2 += columnStride;
-      q3 += columnStride;
-    }
-  }
-  for (; k < depth; k++, p += a.columnStride) {
-    const a0 = a.data[p]!;
-    let q = b.matrix.offset + k * rowStride;
-    for (let j = 0; j < columns; j++, q += columnStride) c[at + j]! += a0 * data[q]!;
-  }
-}
-
-/** c[at + j] += the dot product of a's row and column j of b. */
-function addDotProducts(a: Matrix, from: number, b: RightFactor, c: Float64Array, at: number): void {
-  const { depth, columns } = b;
-  const { data, rowStride, columnStride } = b.matrix;
-  for (let j = 0; j < columns; j++) {
-    let p = from;
-    let q = b.matrix.offset + j * columnStride;
-    let even = 0;
-    let odd = 0;
-    let k = 0;
-    for (; k + 2 <= depth; k += 2) {
-      even += a.data[p]! * data[q]!;
-      odd += a.data[p + a.columnStride]! * data[q + rowStride]!;
-      p += 2 * a.columnStride;
-      q += 2 * rowStride;
-    }
-    if (k < depth) even += a.data[p]! * data[q]!;
-    c[at + j]! += even + odd;
-  }
 }

@@ -219,6 +219,7 @@ TEST_CASE("conv2d: strides, rectangular kernels, asymmetric pads, dilation") {
   // Pads beyond the kernel, stride beyond the image, a kernel that only fits into the padding.
   checkAll({.h = 3, .w = 2, .kernelH = 2, .kernelW = 2, .top = 5, .bottom = 4, .left = 3, .right = 6});
   checkAll({.h = 3, .w = 4, .strideH = 7, .strideW = 9});
+  checkAll({.h = 3, .w = 4, .kernelH = 1, .strideH = 7, .top = 2, .bottom = 2});  // no tap ever meets the image
   checkAll({.h = 1, .w = 1, .kernelH = 5, .kernelW = 5, .top = 2, .bottom = 2, .left = 2, .right = 2});
 }
 

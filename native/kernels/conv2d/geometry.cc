@@ -32,9 +32,9 @@ struct Phase {
 // One axis of the transposed convolution. Input position p = first + i * stride was read by output o through tap a where
 // p = o * stride - pad + a * dilation: o = i + (first + pad - a * dilation) / stride, for the taps that leave no remainder. So each
 // tap belongs to one phase, and there are no more of them than taps.
-std::vector<Phase> phasesOf(int64_t size, int64_t stride, int64_t pad, int64_t kernel, int64_t dilation, size_t most) {
+std::vector<Phase> phasesOf(int64_t size, int64_t stride, int64_t pad, int64_t kernel, int64_t dilation) {
   std::vector<Phase> phases;
-  for (int64_t a = 0; a < kernel && phases.size() <= most; ++a) {
+  for (int64_t a = 0; a < kernel && phases.size() <= kMostPhases; ++a) {
     const int64_t first = ((a * dilation - pad) % stride + stride) % stride;
     if (first >= size) continue;
     auto phase = std::find_if(phases.begin(), phases.end(), [&](const Phase& p) { return p.first >= first; });
@@ -129,11 +129,10 @@ IndirectProblem forwardProblem(const ConvGeometry& g) {
   return problem;
 }
 
-std::vector<IndirectProblem> inputGradientProblems(const ConvGeometry& g, size_t most, int64_t* untouched) {
-  const std::vector<Phase> phasesH = phasesOf(g.h, g.strideH, g.padTop, g.kernelH, g.dilationH, most);
-  const std::vector<Phase> phasesW = phasesOf(g.w, g.strideW, g.padLeft, g.kernelW, g.dilationW, most);
-  std::vector<IndirectProblem> problems;
-  if (phasesH.size() * phasesW.size() > most) return problems;
+bool inputGradientProblems(const ConvGeometry& g, std::vector<IndirectProblem>* problems, int64_t* untouched) {
+  const std::vector<Phase> phasesH = phasesOf(g.h, g.strideH, g.padTop, g.kernelH, g.dilationH);
+  const std::vector<Phase> phasesW = phasesOf(g.w, g.strideW, g.padLeft, g.kernelW, g.dilationW);
+  if (phasesH.size() * phasesW.size() > kMostPhases) return false;
   for (const Phase& high : phasesH) {
     for (const Phase& wide : phasesW) {
       IndirectProblem problem;
@@ -150,11 +149,11 @@ std::vector<IndirectProblem> inputGradientProblems(const ConvGeometry& g, size_t
       for (const PhaseTap& a : high.taps) {
         for (const PhaseTap& b : wide.taps) problem.taps.push_back({a.output, b.output, a.tap * g.kernelW + b.tap});
       }
-      problems.push_back(std::move(problem));
+      problems->push_back(std::move(problem));
     }
   }
-  *untouched = std::min(g.strideH, g.h) * std::min(g.strideW, g.w) - static_cast<int64_t>(problems.size());
-  return problems;
+  *untouched = std::min(g.strideH, g.h) * std::min(g.strideW, g.w) - static_cast<int64_t>(problems->size());
+  return true;
 }
 
 }  // namespace striate

@@ -54,7 +54,9 @@ Status verifyWindow(const char* op, const double* at, const Window& window, int6
 // Rows of the grid are output pixels, the source is the input.
 IndirectProblem forwardProblem(const ConvGeometry& g);
 // Rows of the grid are input pixels of one phase of the stride, the source is the output's gradient. Phases that no tap
-// reaches are left out and counted in *untouched: their gradient is zero. None at all where there would be more than `most`.
-std::vector<IndirectProblem> inputGradientProblems(const ConvGeometry& g, size_t most, int64_t* untouched);
+// reaches are left out and counted in *untouched: their gradient is zero. False where there would be more than kMostPhases: the
+// search for a task's phase is linear, so many occur only for kernels and strides of patches, and col2im is no worse there.
+inline constexpr size_t kMostPhases = 256;
+bool inputGradientProblems(const ConvGeometry& g, std::vector<IndirectProblem>* problems, int64_t* untouched);
 
 }  // namespace striate

@@ -10,10 +10,6 @@
 namespace striate {
 namespace {
 
-// The search for a task's phase is linear, and so many phases only occur for kernels and strides of patches: col2im is no
-// worse there.
-constexpr size_t kMostPhases = 256;
-
 // A pointwise convolution is one long line of pixels.
 IndirectProblem pointwiseProblem() {
   IndirectProblem problem;
@@ -198,8 +194,7 @@ std::unique_ptr<OpPlan> planPointwiseBackwardInput(const ConvRequest& request, s
 std::unique_ptr<OpPlan> planImplicitBackwardInput(const ConvRequest& request, std::string* why) {
   IndirectSpec spec = backwardInputSpec(request);
   int64_t untouched = 0;
-  spec.problems = inputGradientProblems(request.geometry, kMostPhases, &untouched);
-  if (spec.problems.empty()) {
+  if (!inputGradientProblems(request.geometry, &spec.problems, &untouched)) {
     *why = message::join("the stride makes more than ", kMostPhases, " phases");
     return nullptr;
   }

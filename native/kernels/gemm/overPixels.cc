@@ -7,10 +7,10 @@
 namespace striate {
 namespace {
 
-constexpr int64_t kBlockFloats = 48 << 10;       // of source and b in one block: 192 KiB of L2
+constexpr int64_t kBlockFloats = 96 << 10;       // of source and b in one block: 384 KiB of L2
 constexpr int64_t kLeastBlock = 64;              // a tile of C is read and written once per block: 12 of 400 cycles
 constexpr int64_t kMostBlock = 256;              // a panel of b in one block stays in L1: 16 KiB
-constexpr int64_t kUnitsPerTask = 4;             // so that packing b stays below a few percent of a task
+constexpr int64_t kUnitsPerTask = 8;             // so that packing b stays below a few percent of a task
 constexpr int64_t kMostPartialFloats = 8 << 20;  // 32 MiB of partial sums
 constexpr double kTaskFlops = 2.5e6;
 constexpr double kMostTasks = 64;

@@ -57,7 +57,7 @@ export function takesLabels(name: LossName): boolean {
 
 function lossOf(name: LossName): LossDefinition {
   if (!Object.hasOwn(losses, name)) {
-    throw new OptionError("loss", `loss: must be one of ${Object.keys(losses).join(", ")}, got ${String(name)}`);
+    throw new OptionError("loss", `loss: must be one of ${Object.keys(losses).join(", ")}, got ${name as string}`);
   }
   return losses[name];
 }

@@ -267,6 +267,8 @@ TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
   checkAll({.images = 2, .h = 40, .w = 40, .channels = 3, .filters = 20, .kernelH = 7, .kernelW = 7, .strideH = 2, .strideW = 2, .top = 3,
             .bottom = 3, .left = 3, .right = 3});
   checkAll({.images = 2, .h = 31, .w = 37, .channels = 40, .filters = 40, .strideH = 2, .strideW = 2, .top = 1, .left = 1, .groups = 40});
+  checkAll({.images = 3, .h = 60, .w = 61, .channels = 40, .filters = 40, .top = 1, .bottom = 1, .groups = 40, .rows = 2});
+  checkAll({.images = 2, .h = 50, .w = 50, .channels = 20, .filters = 60, .left = 1, .groups = 20});
   // Sums of more than one pass: beyond 4096 terms, by taps and by channels.
   checkAll({.h = 4, .w = 5, .channels = 700, .filters = 18});
   checkAll({.h = 2, .w = 7, .channels = 4500, .filters = 9, .kernelH = 1, .kernelW = 2, .residual = true, .activation = 1});

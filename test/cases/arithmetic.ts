@@ -1,6 +1,6 @@
 /** add, copy, fill, rescale and channelSum. */
 import { add, channelSum, fill, rescale } from "../../lib/ops/index.js";
-import { byte, type Distribution, normal, offsetBy, sprinkled } from "../support/random.js";
+import { byte, type Distribution, normal, offsetBy, sprinkled, wholeNumbers } from "../support/random.js";
 import { type ErrorCase, placeholder } from "../support/errorCase.js";
 import type { StepCase } from "../support/stepCase.js";
 
@@ -84,6 +84,14 @@ const channelSums: readonly StepCase[] = [
   ["many pixels", [3, 31, 29, 5], normal] as const,
   ["far from zero", [3, 9, 9, 4], offsetBy(100)] as const,
   ["NaN", [3, 4, 5, 9], sprinkled(normal, NaN)] as const,
+  ...[1, 3, 5, 16, 17].map(
+    (channels) =>
+      [
+        `whole numbers: 75000 of them, ${String(channels)} channels`,
+        [3, Math.ceil(25000 / channels), channels],
+        wholeNumbers,
+      ] as const,
+  ),
 ].map(([name, shape, values]): StepCase => ({
   name,
   op: "channelSum",

@@ -1,6 +1,6 @@
 /** Matrix products in all four transpositions, with every part of the epilogue. */
 import { matmul } from "../../lib/ops/index.js";
-import { type Distribution, normal, sprinkled, symmetric } from "../support/random.js";
+import { type Distribution, normal, sprinkled, symmetric, wholeNumbers } from "../support/random.js";
 import { type ErrorCase, placeholder } from "../support/errorCase.js";
 import type { OperandSpec, StepCase } from "../support/stepCase.js";
 
@@ -18,6 +18,8 @@ interface Product {
   readonly activation?: number;
   readonly slope?: number;
   readonly values?: Distribution;
+  /** Small whole numbers: sums are exact, and so must the result be. */
+  readonly whole?: boolean;
 }
 
 const edges = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33];
@@ -50,6 +52,20 @@ const table: readonly Product[] = [
   { name: "bias, tanh", m: 5, k: 6, n: 16, bias: true, activation: 4 },
   { name: "residual", m: 5, k: 6, n: 16, residual: true },
   { name: "bias, residual, relu", m: 7, k: 6, n: 15, bias: true, residual: true, activation: 1 },
+  { name: "whole numbers: 5000 deep", m: 3, k: 5000, n: 17, whole: true },
+  { name: "whole numbers: 3000 rows transposed", m: 17, k: 3000, n: 9, transposeA: true, batch: "k", whole: true },
+  { name: "whole numbers: 5000 deep, b transposed", m: 5, k: 5000, n: 6, transposeB: true, whole: true },
+  { name: "whole numbers: 300 rows", m: 300, k: 70, n: 33, whole: true },
+  {
+    name: "whole numbers: 300 columns, both transposed",
+    m: 9,
+    k: 100,
+    n: 300,
+    transposeA: true,
+    transposeB: true,
+    batch: "none",
+    whole: true,
+  },
   { name: "NaN and infinities", m: 7, k: 9, n: 17, values: sprinkled(normal, NaN, Infinity, -Infinity) },
   {
     name: "NaN, a transposed",
@@ -63,13 +79,15 @@ const table: readonly Product[] = [
 ];
 
 function product(c: Product): StepCase {
-  const { m, k, n, transposeA = false, transposeB = false, batch = "m", values = symmetric } = c;
+  const { m, k, n, transposeA = false, transposeB = false, batch = "m" } = c;
+  const values = c.whole === true ? wholeNumbers : (c.values ?? symmetric);
+  const weights = c.whole === true ? wholeNumbers : symmetric;
   const bBatched = batch === "k" && !transposeB;
   const a: OperandSpec = { shape: transposeA ? [k, m] : [m, k], batched: batch !== "none", values };
   const b: OperandSpec = {
     shape: transposeB ? [n, k] : [k, n],
     batched: bBatched,
-    values: symmetric,
+    values: weights,
     parameter: !bBatched,
   };
   const y = { shape: [m, n], batched: batch === "m" };
@@ -90,6 +108,7 @@ function product(c: Product): StepCase {
       activation: c.activation ?? 0,
       slope: c.slope ?? 0,
     },
+    whole: c.whole ?? false,
     rows: batch === "m" ? m : batch === "k" ? k : 1,
     ...(fused ? {} : { build: ([x, w, bias]) => matmul(x!, w!, { transposeA, transposeB, bias }) }),
   };

@@ -136,7 +136,8 @@ function declareSgd(backend: Backend): void {
   });
 }
 
-interface NetworkGolden {
+/** The network of generateGoldens.py, as the file describes it. */
+export interface NetworkGolden {
   readonly name: string;
   readonly learningRate: number;
   readonly momentum: number;
@@ -149,7 +150,7 @@ interface NetworkGolden {
 }
 
 /** The network of generateGoldens.py as one graph: forward, loss, backward and update. */
-function network(golden: NetworkGolden): {
+export function network(golden: NetworkGolden): {
   readonly roots: GraphRoots;
   readonly shapes: Map<string, readonly number[]>;
 } {

@@ -8,7 +8,7 @@ import { gradients } from "../../lib/ops/index.js";
 import { GraphBuilder, graphs, type GraphCase } from "../cases/graphs.js";
 import { bitDifference, difference } from "./compare.js";
 import { type Bounded, referenceRounding, sizeOf } from "./oracle/index.js";
-import { noisySamples, OracleRunner, spread } from "./oracleRun.js";
+import { magnitudeOf, noisySamples, OracleRunner, spread, vacuous } from "./oracleRun.js";
 import { normal, Random } from "./random.js";
 import { liveShape, type OperandSpec } from "./stepCase.js";
 import { roundingOf } from "./valueCase.js";
@@ -160,6 +160,8 @@ export function graphFailures(
   const failures = gradientRuleFailures(graphCase, prepared, judge(prepared, backend, graphCase.rows));
   for (const rows of [graphCase.rows, graphCase.rows - 1]) {
     const wants = judge(prepared, backend, rows);
+    const scale = Math.max(...wants.map(({ data }) => magnitudeOf(data)));
+    failures.push(...wants.flatMap((want, i) => vacuous(prepared.outputs[i]!.name, want, scale) ?? []));
     for (const [form, program] of Object.entries({ fused: prepared.fused, unfused: prepared.unfused })) {
       const names = program.storages.filter(({ kind }) => kind === "output").map(({ name }) => name);
       let first: Float32Array[] | undefined;

@@ -109,3 +109,19 @@ export function spread(exact: readonly Float64Array[], noisy: readonly (readonly
     return { shape: [data.length], data, tolerance };
   });
 }
+
+/**
+ * A tolerance that would accept anything, where errors run away: 1 % of the largest value. Such a comparison proves nothing.
+ * @param scale of all values together: a gradient that is 0 by nature (a bias before batch norm) is judged by it
+ */
+export function vacuous(what: string, { data, tolerance }: Bounded, scale = 0): string | undefined {
+  const largest = Math.max(magnitudeOf(data), 1e-2 * scale);
+  const loosest = magnitudeOf(tolerance);
+  return loosest <= 1e-2 * largest
+    ? undefined
+    : `${what}: tolerance ${String(loosest)} for values up to ${String(largest)}`;
+}
+
+export function magnitudeOf(data: Float64Array): number {
+  return data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}

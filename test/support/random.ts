@@ -59,6 +59,8 @@ export const normal: Distribution = (random) => random.normal();
 export const positive: Distribution = (random) => random.uniform(0.25, 2);
 /** -2 to 2 in whole numbers: many ties. */
 export const fewValues: Distribution = (random) => random.integer(5) - 2;
+/** -3 to 3 in whole numbers: sums of their products are exact in float32 up to millions of terms. */
+export const wholeNumbers: Distribution = (random) => random.integer(7) - 3;
 export const byte: Distribution = (random) => random.integer(256);
 export const constant =
   (value: number): Distribution =>

@@ -36,6 +36,11 @@ export function epilogue(pre: Bounded, attributes: Attributes, rounding: Roundin
   if (kind === 0) return pre;
   for (let i = 0; i < pre.data.length; i++) {
     const y = activate(kind, slope, pre.data[i]!);
+    if (kind === 1 && pre.data[i]! < -pre.tolerance[i]!) {
+      pre.data[i] = 0; // below 0 however it is rounded, so exactly 0: the gradient reads the sign
+      pre.tolerance[i] = 0;
+      continue;
+    }
     // leaky relu rounds its slope, then the product
     const own = kind === 1 ? 0 : (kind === 2 ? 2 : transcendental) * rounding.store;
     pre.data[i] = y;

@@ -37,24 +37,26 @@ function forEachTap(
 
 /**
  * The three products of a convolution share their index triples (output element, filter element, image element): each
- * one sums over the third what the other two multiply to.
+ * one sums over the third what the other two multiply to. `visit` gets a run of them: `count` neighbouring filters, so
+ * that weight and output step by one while the image element stays.
  */
-function forEachProduct(
+function forEachRun(
   x: readonly number[],
   filter: readonly number[],
   y: readonly number[],
   attributes: Attributes,
-  visit: (image: number, weight: number, output: number) => void,
+  visit: (image: number, weight: number, output: number, count: number) => void,
 ): void {
   const [kernelH, kernelW, perGroup, outputs] = filter as [number, number, number, number];
   const channels = x[3]!;
   const groups = attributes["groups"]!;
-  const outputsPerGroup = outputs / groups;
+  const count = outputs / groups;
   forEachTap({ image: x, output: y, kernelH, kernelW }, attributes, (outPixel, tap, inPixel) => {
-    for (let o = 0; o < outputs; o++) {
-      const group = Math.floor(o / outputsPerGroup);
+    for (let group = 0; group < groups; group++) {
       for (let c = 0; c < perGroup; c++) {
-        visit(inPixel * channels + group * perGroup + c, (tap * perGroup + c) * outputs + o, outPixel * outputs + o);
+        const first = group * count;
+        const image = inPixel * channels + group * perGroup + c;
+        visit(image, (tap * perGroup + c) * outputs + first, outPixel * outputs + first, count);
       }
     }
   });
@@ -63,19 +65,42 @@ function forEachProduct(
 /** Sums a*b into `target`, and derives its tolerance: terms x unit x Σ|a||b|. */
 export class ProductSums {
   readonly result: Bounded;
-  readonly #terms: Float64Array;
-  readonly #magnitude: Float64Array;
+  private readonly terms: Float64Array;
+  private readonly magnitude: Float64Array;
 
   constructor(shape: readonly number[]) {
     this.result = zeros(shape);
-    this.#terms = new Float64Array(this.result.data.length);
-    this.#magnitude = new Float64Array(this.result.data.length);
+    this.terms = new Float64Array(this.result.data.length);
+    this.magnitude = new Float64Array(this.result.data.length);
   }
 
   add(index: number, a: number, b: number): void {
     this.result.data[index]! += a * b;
-    this.#terms[index]! += 1;
-    this.#magnitude[index]! += Math.abs(a * b);
+    this.terms[index]! += 1;
+    this.magnitude[index]! += Math.abs(a * b);
+  }
+
+  /** `count` terms: element i of each is at its index + i * its step. */
+  addRun(
+    index: number,
+    step: number,
+    a: Tensor,
+    aIndex: number,
+    aStep: number,
+    b: Tensor,
+    bIndex: number,
+    bStep: number,
+    count: number,
+  ): void {
+    const { data } = this.result;
+    const { terms, magnitude } = this;
+    for (let i = 0; i < count; i++) {
+      const product = a.data[aIndex + i * aStep]! * b.data[bIndex + i * bStep]!;
+      const at = index + i * step;
+      data[at]! += product;
+      terms[at]! += 1;
+      magnitude[at]! += Math.abs(product);
+    }
   }
 
   /** `sum` is the unit of the accumulator, `store` that of the stored result, `partial` that of stored partial sums. */
@@ -83,8 +108,8 @@ export class ProductSums {
     const { data, tolerance } = this.result;
     for (let i = 0; i < data.length; i++) {
       tolerance[i] =
-        (this.#terms[i]! + 1) * (sum * this.#magnitude[i]! + flushed) +
-        partial * this.#magnitude[i]! +
+        (this.terms[i]! + 1) * (sum * this.magnitude[i]! + flushed) +
+        partial * this.magnitude[i]! +
         2 * store * Math.abs(data[i]!);
     }
     return this.result;
@@ -110,8 +135,8 @@ export function addEpilogueOperands(
 
 export const conv2d: Oracle = ([x, filter, bias, residual], attributes, { rounding, shapes }) => {
   const sums = new ProductSums(shapes[0]!);
-  forEachProduct(x!.shape, filter!.shape, shapes[0]!, attributes, (image, weight, output) => {
-    sums.add(output, x!.data[image]!, filter!.data[weight]!);
+  forEachRun(x!.shape, filter!.shape, shapes[0]!, attributes, (image, weight, output, count) => {
+    sums.addRun(output, 1, x!, image, 0, filter!, weight, 1, count);
   });
   const y = sums.close(rounding);
   addEpilogueOperands(y, bias, residual, rounding.store);
@@ -120,8 +145,8 @@ export const conv2d: Oracle = ([x, filter, bias, residual], attributes, { roundi
 
 export const conv2dBackwardInput: Oracle = ([dy, filter], attributes, { rounding, shapes }) => {
   const sums = new ProductSums(shapes[0]!);
-  forEachProduct(shapes[0]!, filter!.shape, dy!.shape, attributes, (image, weight, output) => {
-    sums.add(image, dy!.data[output]!, filter!.data[weight]!);
+  forEachRun(shapes[0]!, filter!.shape, dy!.shape, attributes, (image, weight, output, count) => {
+    sums.addRun(image, 0, dy!, output, 1, filter!, weight, 1, count);
   });
   // the explicit algorithm stores its matrix of columns, partial sums over the filters, before it adds them up
   return [sums.close(rounding, attributes["algorithm"] === 1 ? rounding.store : 0)];
@@ -129,8 +154,8 @@ export const conv2dBackwardInput: Oracle = ([dy, filter], attributes, { rounding
 
 export const conv2dBackwardFilter: Oracle = ([x, dy], attributes, { rounding, shapes }) => {
   const sums = new ProductSums(shapes[0]!);
-  forEachProduct(x!.shape, shapes[0]!, dy!.shape, attributes, (image, weight, output) => {
-    sums.add(weight, x!.data[image]!, dy!.data[output]!);
+  forEachRun(x!.shape, shapes[0]!, dy!.shape, attributes, (image, weight, output, count) => {
+    sums.addRun(weight, 1, x!, image, 0, dy!, output, 1, count);
   });
   return [sums.close(rounding)];
 };

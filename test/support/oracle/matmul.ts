@@ -14,11 +14,9 @@ export const matmul: Oracle = ([a, b, bias, residual], attributes, { rounding, s
   const sums = new ProductSums(shapes[0]!);
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
-      for (let k = 0; k < inner; k++) {
-        const left = a!.data[transposeA ? k * columnsA + i : i * columnsA + k]!;
-        const right = b!.data[transposeB ? j * columnsB + k : k * columnsB + j]!;
-        sums.add(i * n + j, left, right);
-      }
+      const [aIndex, aStep] = transposeA ? [i, columnsA] : [i * columnsA, 1];
+      const [bIndex, bStep] = transposeB ? [j * columnsB, 1] : [j, columnsB];
+      sums.addRun(i * n + j, 0, a!, aIndex, aStep, b!, bIndex, bStep, inner);
     }
   }
   const y = sums.close(rounding);

@@ -275,6 +275,15 @@ TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
   checkAll({.h = 30, .w = 30, .channels = 1, .filters = 2, .kernelH = 25, .kernelW = 24});
 }
 
+TEST_CASE("conv2d: im2col in several chunks of images") {
+  // 7 million floats of columns per image: two images fit the 64 MiB of one chunk.
+  const Case c{.images = 3, .h = 68, .w = 68, .channels = 64, .filters = 1, .kernelH = 5, .kernelW = 5, .top = 2, .bottom = 2, .left = 2,
+               .right = 2};
+  checkForward(c, 1);
+  checkBackwardInput(c, 1);
+  checkBackwardFilter(c, 1);
+}
+
 TEST_CASE("conv2d: NaN and infinities come through") {
   Case c{.channels = 4, .filters = 16, .bias = false};
   Operands t(c);

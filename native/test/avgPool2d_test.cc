@@ -80,6 +80,11 @@ TEST_CASE("avgPool2d: large enough to be split, windows and whole images") {
   check({7, 7, 7, 7, 1, 1, 0, 0, 0, 0}, 515, 0, 33, 31, true);    // by images
   check({31, 29, 31, 29, 1, 1, 0, 0, 0, 0}, 515, 0, 2, 1, true);  // by channels
   check({61, 59, 61, 59, 1, 1, 0, 0, 0, 0}, 3, 0, 33, 31, true);  // wide pixels
+  // One pixel more than whole wide pixels: 64 of one channel, 16 of more.
+  for (const int64_t channels : {1, 2, 3, 5, 33}) {
+    check({5, 13, 5, 13, 1, 1, 0, 0, 0, 0}, channels, 0, 3, 2, true);
+    check({17, 1, 17, 1, 1, 1, 0, 0, 0, 0}, channels, 0, 3, 2, true);
+  }
 }
 
 TEST_CASE("avgPool2d: the algorithm is the expected one") {

@@ -20,12 +20,8 @@ class FlushDenormals {
 #if defined(__x86_64__) || defined(_M_X64)
   using Word = uint32_t;
   static constexpr Word kFlush = 0x8040;  // FTZ (results) and DAZ (operands)
-  static Word read() {
-    return _mm_getcsr();
-  }
-  static void write(Word word) {
-    _mm_setcsr(word);
-  }
+  static Word read() { return _mm_getcsr(); }
+  static void write(Word word) { _mm_setcsr(word); }
 #elif defined(__aarch64__)
   using Word = uint64_t;
   static constexpr Word kFlush = uint64_t{1} << 24;  // FPCR.FZ: both
@@ -34,15 +30,11 @@ class FlushDenormals {
     asm volatile("mrs %0, fpcr" : "=r"(word));
     return word;
   }
-  static void write(Word word) {
-    asm volatile("msr fpcr, %0" : : "r"(word));
-  }
+  static void write(Word word) { asm volatile("msr fpcr, %0" : : "r"(word)); }
 #else
   using Word = uint32_t;
   static constexpr Word kFlush = 0;
-  static Word read() {
-    return 0;
-  }
+  static Word read() { return 0; }
   static void write(Word) {}
 #endif
   Word saved_;

@@ -86,18 +86,14 @@ int ThreadPool::maxSlots() {
   return slots;
 }
 
-ThreadPool::ThreadPool() : alive_(maxSlots() + 1, false), taken_(maxSlots() + 1) {
-  threads_ = initialThreads();
-}
+ThreadPool::ThreadPool() : alive_(maxSlots() + 1, false), taken_(maxSlots() + 1) { threads_ = initialThreads(); }
 
-int ThreadPool::slot() {
-  return currentSlot;
-}
+int ThreadPool::slot() { return currentSlot; }
 
 Status ThreadPool::setThreads(int threads) {
   if (threads < 1 || threads > maxSlots()) {
-    return Status(StatusCode::argument, message::join("setThreads: the number of threads must be 1 to ",
-                                                      maxSlots(), ", got ", threads));
+    return Status(StatusCode::argument,
+                  message::join("setThreads: the number of threads must be 1 to ", maxSlots(), ", got ", threads));
   }
   {
     Lock lock(mutex_);

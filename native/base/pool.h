@@ -74,9 +74,7 @@ class ThreadPool {
   // sleeper costs 18 us, as much as a small step.
   class Running {
    public:
-    explicit Running(ThreadPool& pool) : pool_(pool) {
-      pool_.running_.fetch_add(1, std::memory_order_relaxed);
-    }
+    explicit Running(ThreadPool& pool) : pool_(pool) { pool_.running_.fetch_add(1, std::memory_order_relaxed); }
     ~Running() { pool_.running_.fetch_sub(1, std::memory_order_relaxed); }
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;

@@ -129,9 +129,7 @@ int availableParallelism() {
 
 #else
 
-int availableParallelism() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int availableParallelism() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 #endif
 

@@ -22,15 +22,9 @@ Status Status::in(std::string_view where) && {
 
 namespace message {
 
-void append(std::string& to, std::string_view part) {
-  to += part;
-}
-void append(std::string& to, const char* part) {
-  to += part;
-}
-void append(std::string& to, bool part) {
-  to += part ? "true" : "false";
-}
+void append(std::string& to, std::string_view part) { to += part; }
+void append(std::string& to, const char* part) { to += part; }
+void append(std::string& to, bool part) { to += part ? "true" : "false"; }
 
 template <typename Number>
 static void appendNumber(std::string& to, Number part) {
@@ -48,29 +42,21 @@ void append(std::string& to, double part) {
     appendNumber(to, part);
   }
 }
-void append(std::string& to, long long part) {
-  appendNumber(to, part);
-}
-void append(std::string& to, unsigned long long part) {
-  appendNumber(to, part);
-}
+void append(std::string& to, long long part) { appendNumber(to, part); }
+void append(std::string& to, unsigned long long part) { appendNumber(to, part); }
 
 }  // namespace message
 
 // Constant-initialised: sites register from the constructors of other files, in no known order.
 static constinit RefuseSite* firstSite = nullptr;
 
-RefuseSite* refuseSites() {
-  return firstSite;
-}
+RefuseSite* refuseSites() { return firstSite; }
 
 void registerRefuseSite(RefuseSite* site) {
   site->next = firstSite;
   firstSite = site;
 }
 
-void hitRefuseSite(RefuseSite* site) {
-  std::atomic_ref<uint64_t>(site->hits).fetch_add(1, std::memory_order_relaxed);
-}
+void hitRefuseSite(RefuseSite* site) { std::atomic_ref<uint64_t>(site->hits).fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace striate

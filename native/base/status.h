@@ -46,9 +46,7 @@ class [[nodiscard]] Status {
   std::unique_ptr<Error> error_;
 };
 
-inline Status okStatus() {
-  return Status();
-}
+inline Status okStatus() { return Status(); }
 
 // Builds messages from parts: text, integers of any width, doubles (shortest form), bools.
 namespace message {
@@ -58,24 +56,12 @@ void append(std::string& to, bool part);
 void append(std::string& to, double part);
 void append(std::string& to, long long part);
 void append(std::string& to, unsigned long long part);
-inline void append(std::string& to, const std::string& part) {
-  append(to, std::string_view(part));
-}
-inline void append(std::string& to, int part) {
-  append(to, static_cast<long long>(part));
-}
-inline void append(std::string& to, long part) {
-  append(to, static_cast<long long>(part));
-}
-inline void append(std::string& to, unsigned part) {
-  append(to, static_cast<unsigned long long>(part));
-}
-inline void append(std::string& to, unsigned long part) {
-  append(to, static_cast<unsigned long long>(part));
-}
-inline void append(std::string& to, float part) {
-  append(to, static_cast<double>(part));
-}
+inline void append(std::string& to, const std::string& part) { append(to, std::string_view(part)); }
+inline void append(std::string& to, int part) { append(to, static_cast<long long>(part)); }
+inline void append(std::string& to, long part) { append(to, static_cast<long long>(part)); }
+inline void append(std::string& to, unsigned part) { append(to, static_cast<unsigned long long>(part)); }
+inline void append(std::string& to, unsigned long part) { append(to, static_cast<unsigned long long>(part)); }
+inline void append(std::string& to, float part) { append(to, static_cast<double>(part)); }
 template <typename... Parts>
 std::string join(const Parts&... parts) {
   std::string text;

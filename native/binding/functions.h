@@ -12,10 +12,12 @@ namespace striate::binding {
 struct StateTag {
   static constexpr napi_type_tag value = {0x5d1f0b6c3a7e4f21, 0x9c24e8d07b63a5f1};
   static constexpr const char* name = "a State";
+  static constexpr const char* disposed = "state: it was disposed and cannot be used any more";
 };
 struct ExecutableTag {
   static constexpr napi_type_tag value = {0x7b92c4e1d85f4a06, 0xb1f7305e9ad24c68};
   static constexpr const char* name = "an Executable";
+  static constexpr const char* disposed = "executable: it was disposed and cannot run any more";
 };
 using StateHandle = Handle<State, StateTag>;
 using ExecutableHandle = Handle<Executable, ExecutableTag>;

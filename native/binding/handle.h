@@ -40,7 +40,7 @@ class Handle {
   // Throws after dispose().
   const std::shared_ptr<T>& get(Napi::Env env) const {
     if (object_ == nullptr) {
-      throwIfRefused(env, Status(StatusCode::disposed, message::join(Tag::name, ": it was disposed")));
+      throwIfRefused(env, Status(StatusCode::disposed, Tag::disposed));
     }
     return object_;
   }

@@ -4,6 +4,10 @@
 #include <cstring>
 #include <limits>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace striate {
 
 namespace {
@@ -24,6 +28,13 @@ void forEachRun(const Buffer& buffer, int64_t rows, const Visit& visit) {
     visit(buffer.offset + pixel * tensor.pixelStride, channels);
   }
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+// Not shared with other runs, as State and prepared memory are.
+bool isOwn(const Storage& storage) {
+  return storage.kind != StorageKind::state && storage.kind != StorageKind::prepared;
+}
+#endif
 
 void poison(std::byte* base, int64_t first, int64_t count) {
   float* elements = reinterpret_cast<float*>(base);
@@ -109,6 +120,46 @@ void RunChecker::afterStep(size_t step, const std::vector<std::byte*>& bases) co
     poison(bases[range.storage], range.first, range.count);
   }
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+
+Fence::Fence(const Program& program, const std::vector<std::byte*>& bases, const Step& step, std::byte* scratch,
+             size_t stepScratch, size_t allScratch)
+    : program_(program), bases_(bases), scratch_(scratch), scratchBytes_(allScratch) {
+  for (size_t i = 0; i < bases.size(); ++i) {
+    if (isOwn(program.storages[i])) {
+      ASAN_POISON_MEMORY_REGION(bases[i], static_cast<size_t>(program.storages[i].bytes()));
+    }
+  }
+  for (const std::vector<int32_t>* operands : {&step.inputs, &step.outputs}) {
+    for (const int32_t id : *operands) {
+      if (id < 0) {
+        continue;
+      }
+      const Buffer& buffer = program.buffers[static_cast<size_t>(id)];
+      const int64_t elementBytes = buffer.tensor.dtype == Dtype::u8 ? 1 : 4;
+      ASAN_UNPOISON_MEMORY_REGION(bases[static_cast<size_t>(buffer.storage)] + buffer.offset * elementBytes,
+                                  static_cast<size_t>((buffer.extent() - buffer.offset) * elementBytes));
+    }
+  }
+  ASAN_POISON_MEMORY_REGION(scratch + stepScratch, allScratch - stepScratch);
+}
+
+Fence::~Fence() {
+  for (size_t i = 0; i < bases_.size(); ++i) {
+    ASAN_UNPOISON_MEMORY_REGION(bases_[i], static_cast<size_t>(program_.storages[i].bytes()));
+  }
+  ASAN_UNPOISON_MEMORY_REGION(scratch_, scratchBytes_);
+}
+
+#else
+
+Fence::Fence(const Program& program, const std::vector<std::byte*>& bases, const Step&, std::byte* scratch, size_t,
+             size_t allScratch)
+    : program_(program), bases_(bases), scratch_(scratch), scratchBytes_(allScratch) {}
+Fence::~Fence() = default;
+
+#endif
 
 Snapshot::Snapshot(const Program& program, const std::vector<std::byte*>& bases) : program_(program), bases_(bases) {
   for (size_t i = 0; i < bases.size(); ++i) {

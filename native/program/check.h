@@ -3,7 +3,8 @@
 //   poison    arena and outputs are filled with NaN before a run, rows beyond the live ones too, and every arena
 //   element
 //             again as soon as no later step reads it: a wrong plan or a kernel that reads too far shows as NaN
-//   contain   and after every step, all memory that the step may not write is compared with what it was
+//   contain   and every step is held to its operands: see Fence; after it, all memory that it may not write is compared
+//             with what it was. One run at a time.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -30,6 +31,24 @@ class RunChecker {
     int64_t count;
   };
   std::vector<std::vector<Range>> dead_;  // by step: elements that no later step reads
+};
+
+// In builds with AddressSanitizer: while it lives, a step may touch its own operands only, of all that the run owns,
+// and its own scratch; anything else is reported with a stack. (In granules of 8 bytes, and not between the pixels of a
+// channel slice.) Elsewhere it does nothing.
+class Fence {
+ public:
+  Fence(const Program& program, const std::vector<std::byte*>& bases, const Step& step, std::byte* scratch,
+        size_t stepScratch, size_t allScratch);
+  ~Fence();
+  Fence(const Fence&) = delete;
+  Fence& operator=(const Fence&) = delete;
+
+ private:
+  const Program& program_;
+  const std::vector<std::byte*>& bases_;
+  std::byte* scratch_;
+  size_t scratchBytes_;
 };
 
 // All storages as they were, to compare after one step.

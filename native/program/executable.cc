@@ -8,8 +8,11 @@ namespace striate {
 
 namespace {
 
-// Runs of one Executable that may wait or execute at once. Each holds its inputs, so this bounds memory.
+// Runs of one Executable that may wait or execute at once, and the bytes of inputs and outputs that they may hold (a
+// few runs are always let in).
 constexpr size_t kMostRuns = 1024;
+constexpr size_t kMostSlotBytes = size_t{1} << 30;
+constexpr size_t kSlotsAlwaysGranted = 4;
 constexpr size_t kCachedSlots = 2;
 // A Program whose arena and scratch are below this has steps too small to split over threads (50 us of work on a few
 // hundred KB): its runs go side by side instead.
@@ -43,6 +46,7 @@ Status Executable::plan(const LoadOptions& options) {
     if (storage.kind == StorageKind::input || storage.kind == StorageKind::output) {
       auto& ports = storage.kind == StorageKind::input ? inputs_ : outputs_;
       ports.push_back({i, storage.dtype, storage.size, storage.batched});
+      slotBytes_ += static_cast<size_t>(storage.bytes());
     }
     if (storage.kind == StorageKind::arena) {
       arenaBytes_ += static_cast<size_t>(storage.bytes());
@@ -136,6 +140,10 @@ Status Executable::takeSlot(std::unique_ptr<Slot>* slot) {
       freeSlots_.pop_back();
       return okStatus();
     }
+    if (slots_ >= kSlotsAlwaysGranted && slots_ * slotBytes_ >= kMostSlotBytes) {
+      return Status(StatusCode::busy, message::join("run: ", slots_, " runs are under way already, with ", slotBytes_,
+                                                    " bytes of inputs and outputs each; await some first"));
+    }
   }
   auto made = std::make_unique<Slot>();
   for (const bool input : {true, false}) {
@@ -143,10 +151,11 @@ Status Executable::takeSlot(std::unique_ptr<Slot>* slot) {
       auto& memory = input ? made->inputs : made->outputs;
       memory.emplace_back();
       STRIATE_TRY(allocateStorage(program_.storages[port.storage], &memory.back()));
-      made->bytes += memory.back().bytes();
     }
   }
-  bytes_ += made->bytes;
+  std::lock_guard lock(queueMutex_);
+  ++slots_;
+  bytes_ += slotBytes_;
   *slot = std::move(made);
   return okStatus();
 }
@@ -156,7 +165,8 @@ void Executable::giveSlot(std::unique_ptr<Slot> slot) {
   if (freeSlots_.size() < kCachedSlots) {
     freeSlots_.push_back(std::move(slot));
   } else {
-    bytes_ -= slot->bytes;
+    bytes_ -= slotBytes_;
+    --slots_;
   }
 }
 
@@ -305,7 +315,11 @@ Status Executable::runSteps(size_t first, size_t last, Workspace& workspace, Run
       STRIATE_TRY(step.plan->run(context, in, in + step.step->inputs.size()));
     } else {
       const Snapshot before(program_, workspace.bases);
-      STRIATE_TRY(step.plan->run(context, in, in + step.step->inputs.size()));
+      {
+        const Fence fence(program_, workspace.bases, *step.step, workspace.scratch.data(), step.plan->scratchBytes(),
+                          scratchBytes_);
+        STRIATE_TRY(step.plan->run(context, in, in + step.step->inputs.size()));
+      }
       STRIATE_TRY(before.compare(*step.step, context.rows));
     }
     if (check_ != CheckMode::off && i >= firstStep_ && i < firstCommit_) [[unlikely]] {

@@ -31,7 +31,6 @@ struct Port {
 struct Slot {
   std::vector<AlignedMemory> inputs;
   std::vector<AlignedMemory> outputs;
-  size_t bytes = 0;
 };
 
 struct Workspace {
@@ -129,6 +128,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   size_t firstCommit_ = 0;  // behind steps
   size_t scratchBytes_ = 0;
   size_t arenaBytes_ = 0;
+  size_t slotBytes_ = 0;  // of one
   std::atomic<size_t> bytes_{0};
 
   std::mutex prepareMutex_;
@@ -142,6 +142,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   std::deque<AsyncRun*> waiting_;
   std::vector<std::unique_ptr<Workspace>> freeWorkspaces_;
   std::vector<std::unique_ptr<Slot>> freeSlots_;
+  size_t slots_ = 0;  // free or taken
   size_t workspaces_ = 0;
   size_t underWay_ = 0;  // waiting or executing
 };

@@ -49,7 +49,7 @@ void StateLock::unlockExclusive() {
   changed_.notify_all();
 }
 
-Status stateDisposed() { return Status(StatusCode::disposed, "state: it was disposed"); }
+Status stateDisposed() { return Status(StatusCode::disposed, "state: it was disposed and cannot be used any more"); }
 
 Status State::create(const std::vector<int64_t>& sizes, uint64_t limitBytes, std::shared_ptr<State>* state) {
   int64_t total = 0;

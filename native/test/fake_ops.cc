@@ -156,6 +156,16 @@ std::unique_ptr<OpPlan> planHungry(const OpRequest& request) {
   plan->scratch = static_cast<size_t>(request.attributes[0]);
   return plan;
 }
+std::unique_ptr<OpPlan> planSplit(const OpRequest& request) {
+  return std::make_unique<FakePlan>([kept = Kept(request, 1), second = request.out[1]](
+                                        const RunContext& context, const void* const* in, void* const* out) {
+    OpRequest other = kept.request;
+    other.out = &second;
+    copyElements(kept.request, context.rows, in[0], out[0], 0);
+    copyElements(other, context.rows, in[0], out[1], 0);
+    return okStatus();
+  });
+}
 std::unique_ptr<OpPlan> planStray(const OpRequest& request) {
   return std::make_unique<FakePlan>(
       [kept = Kept(request, 1)](const RunContext& context, const void* const* in, void* const* out) {
@@ -174,6 +184,14 @@ constexpr const char* kNone[] = {nullptr};
 constexpr const char* kBias[] = {"bias", nullptr};
 constexpr const char* kBytes[] = {"bytes", nullptr};
 
+constexpr const char* kYZ[] = {"y", "z", nullptr};
+
+Status twice(const OpRequest& request) {
+  STRIATE_TRY(sameShape(request));
+  OpRequest second = request;
+  second.out = request.out + 1;
+  return sameShape(second);
+}
 Status anything(const OpRequest&) { return okStatus(); }
 Status bytes(const OpRequest& request) {
   STRIATE_REFUSE_IF(request.attributes[0] < 0, "fake.hungry: bytes must not be negative");
@@ -188,6 +206,7 @@ const OpEntry kOps[] = {
     {"fake.packed", kXW, kY, kNone, sameShape, planPacked},
     {"fake.decrement", kSG, kY, kNone, sameShapes, planDecrement, true},
     {"fake.hungry", kX, kY, kBytes, bytes, planHungry},
+    {"fake.split", kX, kYZ, kNone, twice, planSplit},
     {"fake.stray", kX, kY, kNone, sameShape, planStray},
 };
 

@@ -15,7 +15,8 @@ enum Op : int {
   kPacked,     // y = x + packed copy of w, where w is constant; counts its packs
   kDecrement,  // state -= learningRate * gradient, commits
   kHungry,     // asks for `bytes` of scratch
-  kStray,      // writes one element behind its result
+  kSplit,      // two results, both = x
+  kStray,      // writes one element behind its result: the last one, so that a fuzz can leave it out
 };
 
 const OpEntry* opAt(size_t index);

@@ -490,7 +490,7 @@ TEST_CASE("program: a disposed State refuses runs, reads and writes") {
   CHECK(runSync(*executable, {{1, 2}}, &outputs).code() == StatusCode::disposed);
   float values[2] = {};
   CHECK(state->read({{0, values}}).code() == StatusCode::disposed);
-  CHECK(state->write({{0, values}}).message() == "state: it was disposed");
+  CHECK(state->write({{0, values}}).message() == "state: it was disposed and cannot be used any more");
 }
 
 TEST_CASE("program: poison reaches a step that reads dead or unwritten memory") {

@@ -1,5 +1,5 @@
 /** Reverse-mode differentiation, graph to graph: each op's rule emits backward ops. */
-import type { GraphNode, Value } from "./value.js";
+import { withLabel, type GraphNode, type Value } from "./value.js";
 import { GradientError } from "../errors.js";
 
 /** How gradients of a Value with several readers are summed; an op of lib/ops, handed in to keep dependencies one way. */
@@ -30,12 +30,14 @@ export function backpropagate(
     if (resultGradients.every((g) => g === undefined)) continue;
     const rule = node.definition.gradient;
     if (typeof rule !== "function") throw new GradientError(`${node.op}: has no gradient, ${rule.none}`);
-    rule(node, resultGradients).forEach((gradient, i) => {
-      const operand = node.operands[i];
-      if (gradient === undefined || operand === undefined) return;
-      if (!wanted.has(operand) && !matters.has(operand.node)) return;
-      const sum = gradients.get(operand);
-      gradients.set(operand, sum === undefined ? gradient : accumulate(sum, gradient));
+    withLabel(node.label === "" ? "gradient" : `${node.label} gradient`, () => {
+      rule(node, resultGradients).forEach((gradient, i) => {
+        const operand = node.operands[i];
+        if (gradient === undefined || operand === undefined) return;
+        if (!wanted.has(operand) && !matters.has(operand.node)) return;
+        const sum = gradients.get(operand);
+        gradients.set(operand, sum === undefined ? gradient : accumulate(sum, gradient));
+      });
     });
   }
   return wrt.map((value) => gradients.get(value));

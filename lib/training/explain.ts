@@ -33,7 +33,7 @@ export function explainProgram(executable: Executable): string {
   const packed = explanations.reduce((sum, { packedBytes }) => sum + packedBytes, 0);
   const scratch = explanations.reduce((largest, { scratchBytes }) => Math.max(largest, scratchBytes), 0);
   lines.push(
-    `${program.rows} rows: ${amount(total)}FLOP a run`,
+    `${program.rows} row${program.rows === 1 ? "" : "s"}: ${amount(total)}FLOP a run`,
     `arena ${bytes(4 * arena)} (${bytes(4 * program.arenaBeforeReuse)} before reuse), packed weights ${bytes(packed)}, scratch ${bytes(scratch)}`,
   );
   return lines.join("\n");
@@ -58,19 +58,18 @@ function describeStep(program: Program, step: Step, how: StepExplanation, flops:
   ];
 }
 
-/** What a step computes beside its op. */
+/** What a step with an epilogue computes beside its op. */
 function fusedParts(step: Step): string[] {
   const schema = opSchemas[step.op];
+  const position = (schema.attributes as readonly string[]).indexOf("activation");
+  if (position < 0 || step.op.startsWith("activation")) return [];
   const parts: string[] = [];
   schema.operands.forEach((operand, i) => {
     if ((operand === "bias?" || operand === "residual?") && step.inputs[i]! >= 0) parts.push(operand.slice(0, -1));
   });
-  const position = (schema.attributes as readonly string[]).indexOf("activation");
-  if (position >= 0 && !step.op.startsWith("activation")) {
-    const code = step.attributes[position];
-    const kind = Object.entries(activationCodes).find(([, value]) => value === code)?.[0];
-    if (kind !== undefined && kind !== "none") parts.push(kind);
-  }
+  const code = step.attributes[position];
+  const kind = Object.entries(activationCodes).find(([, value]) => value === code)?.[0];
+  if (kind !== undefined && kind !== "none") parts.push(kind);
   return parts;
 }
 

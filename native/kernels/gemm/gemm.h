@@ -11,7 +11,8 @@
 //
 // Sizes per instruction set (rows x columns of accumulators):
 //   avx2  6 x 16   12 accumulators + 2 of B + 1 broadcast of A = 15 of 16 registers; per k 12 FMAs, 8 loads
-//         12 x 8   for at most 8 columns: 6 x 8 would leave the FMA units waiting (6 chains, latency 4 x 2 units = 8)
+//         8 x 8    for at most 8 columns: latency 4 x 2 units need 8 chains. 12 x 8 would have a better ratio of loads, but 12 row
+//                  pointers do not fit the general registers: 3 % slower. Over pixels (one pointer) 12 x 8 is 8 % faster.
 //   sse2  4 x 8,  8 x 4      neon  8 x 8, 12 x 4
 // Later sets fit the same table: 14 x 32 on avx512.
 #pragma once
@@ -36,6 +37,7 @@ struct IndirectTile {
   int64_t column;
   const float* bias;  // bias + column, or null
   int columns;        // live columns, 1 .. width of the tile; others are neither read nor written
+  bool contiguous;    // c[m + 1] == c[m] + columns: a row may be stored in whole vectors if a later one overwrites the excess
   int activation;
   float slope;
 };
@@ -57,8 +59,9 @@ using PixelTileFn = void (*)(const PixelTile&);
 struct GemmKernels {
   const char* isa;
   int lanes;
-  int wideRows;
+  int wideRows;  // of both kinds of tile
   int narrowRows;
+  int narrowPixelRows;
   IndirectTileFn wide[kMaxTileRows];
   IndirectTileFn narrow[kMaxTileRows];
   PixelTileFn wideOverPixels[kMaxTileRows];

@@ -9,6 +9,7 @@ const GemmKernels kGemmNeon = {
     Vec::width,
     8,
     12,
+    12,
     {indirectTile<1, 2>, indirectTile<2, 2>, indirectTile<3, 2>, indirectTile<4, 2>, indirectTile<5, 2>, indirectTile<6, 2>,
      indirectTile<7, 2>, indirectTile<8, 2>},
     {indirectTile<1, 1>, indirectTile<2, 1>, indirectTile<3, 1>, indirectTile<4, 1>, indirectTile<5, 1>, indirectTile<6, 1>,

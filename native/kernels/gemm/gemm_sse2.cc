@@ -9,6 +9,7 @@ const GemmKernels kGemmSse2 = {
     Vec::width,
     4,
     8,
+    8,
     {indirectTile<1, 2>, indirectTile<2, 2>, indirectTile<3, 2>, indirectTile<4, 2>},
     {indirectTile<1, 1>, indirectTile<2, 1>, indirectTile<3, 1>, indirectTile<4, 1>, indirectTile<5, 1>, indirectTile<6, 1>,
      indirectTile<7, 1>, indirectTile<8, 1>},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "kernels/plan.h"
@@ -14,7 +15,7 @@ namespace {
 // L2 at 64 bytes per 6 cycles without loss; beyond this depth the panel leaves L2 and the sum is cut into passes.
 constexpr int64_t kMostDepth = 4096;
 constexpr int64_t kMostPointers = 4096;     // per block: 32 KiB
-constexpr int64_t kBlockFloats = 48 << 10;  // source floats of a block: 192 KiB of L2
+constexpr int64_t kBlockFloats = 24 << 10;  // source floats of a block: 96 KiB of L2
 constexpr double kTaskFlops = 2.5e6;        // 25 us at 100 GFLOP/s
 constexpr double kMostTasks = 128;
 
@@ -32,8 +33,8 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)), parts_(s
   const GemmKernels& kernels = *spec_.kernels;
   panelWidth_ = spec_.columns <= kernels.lanes ? kernels.lanes : 2 * kernels.lanes;
   const int64_t panels = panelsPerGroup() * spec_.groups;
-  // Blocks are whole tiles of both families: 12 rows on avx2, 8 on sse2, 24 on neon.
-  const int64_t granule = kernels.narrowRows % kernels.wideRows == 0 ? kernels.narrowRows : kernels.narrowRows * 2;
+  // Blocks are whole tiles of both families: 24 rows on avx2 and neon, 8 on sse2.
+  const int64_t granule = std::lcm(kernels.narrowRows, kernels.wideRows);
 
   double weight = 0;  // multiply-adds per column
   for (const IndirectProblem& problem : spec_.problems) {
@@ -49,11 +50,14 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)), parts_(s
     Part& part = parts_[i];
     const int64_t taps = static_cast<int64_t>(problem.taps.size());
     const int64_t depth = taps * spec_.channels;
+    part.depth = depth;
+    part.consecutive = problem.flat() || (problem.gridH == problem.targetH && problem.gridW == problem.targetW && problem.targetStepH == 1 &&
+                                          problem.targetStepW == 1 && problem.targetH0 == 0 && problem.targetW0 == 0);
     part.packedOffset = packedFloats_;
     packedFloats_ += depth * packedColumns() * spec_.groups;
 
     const int64_t rows = spec_.images * problem.gridH * problem.gridW;
-    const int64_t mostTaps = std::max<int64_t>(1, std::min(taps, kMostPointers / (2 * granule)));
+    const int64_t mostTaps = std::max<int64_t>(1, std::min(taps, kMostPointers / 48));
     if (taps == 0) {
       part.passes.push_back({0, 0, 0, 0});
     } else if (spec_.channels <= kMostDepth) {
@@ -71,7 +75,7 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)), parts_(s
     int64_t passTaps = 1;
     for (const Pass& pass : part.passes) passTaps = std::max(passTaps, pass.taps);
 
-    int64_t block = std::clamp<int64_t>(kBlockFloats / spec_.channels, 2 * granule, 40 * granule);
+    int64_t block = std::clamp<int64_t>(kBlockFloats / spec_.channels, 48, 480);
     block = std::max(granule, std::min(block, kMostPointers / passTaps) / granule * granule);
     // Even tasks, each of whole blocks where it can be.
     const double share = wantedTasks * static_cast<double>(rows) * static_cast<double>(std::max<int64_t>(depth, 1)) / std::max(1.0, weight);
@@ -174,11 +178,11 @@ void fillTargetRows(const IndirectProblem& problem, int64_t first, int64_t count
   }
 }
 
-void IndirectGemm::runPanel(const Part& part, size_t passIndex, int64_t problemTaps, int64_t panel, int64_t rows,
+void IndirectGemm::runPanel(const Part& part, size_t passIndex, int64_t panel, int64_t rows,
                             const IndirectOperands& operands, const Pointers& pointers) const {
   const GemmKernels& kernels = *spec_.kernels;
   const Pass& pass = part.passes[passIndex];
-  const int64_t depth = problemTaps * spec_.channels;
+  const int64_t depth = part.depth;
   const int64_t group = panel / panelsPerGroup();
   const int64_t column = panel % panelsPerGroup() * panelWidth_;
   const bool firstPass = passIndex == 0;
@@ -197,6 +201,7 @@ void IndirectGemm::runPanel(const Part& part, size_t passIndex, int64_t problemT
   tile.b = operands.packed + part.packedOffset + group * depth * packedColumns() + column * depth +
            (pass.tap * spec_.channels + pass.channel) * width;
   tile.column = group * spec_.columns + column;
+  tile.contiguous = part.consecutive && spec_.targetPixel == tile.columns;
   tile.bias = firstPass ? operands.bias : nullptr;
   tile.activation = lastPass ? spec_.activation : static_cast<int>(kActivationNone);
   tile.slope = spec_.slope;
@@ -235,7 +240,7 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
                        reinterpret_cast<const float*>(operands.scratch), pointers.rows, part.rowsPerBlock);
       }
       for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-        runPanel(part, pass, static_cast<int64_t>(problem.taps.size()), panel, count, operands, pointers);
+        runPanel(part, pass, panel, count, operands, pointers);
       }
     }
   }

@@ -79,6 +79,8 @@ class IndirectGemm {
   };
   struct Part {  // of one problem
     std::vector<Pass> passes;
+    int64_t depth = 0;         // taps * channels
+    bool consecutive = false;  // row r writes target pixel r
     int64_t packedOffset = 0;
     int64_t rowsPerBlock = 0;  // whose pointers are made at once, and whose source should stay in L2
     int64_t rowsPerTask = 0;
@@ -93,7 +95,7 @@ class IndirectGemm {
   int64_t packedColumns() const { return (spec_.columns + spec_.kernels->lanes - 1) / spec_.kernels->lanes * spec_.kernels->lanes; }
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
                const IndirectOperands& operands) const;
-  void runPanel(const Part& part, size_t pass, int64_t problemTaps, int64_t panel, int64_t rows, const IndirectOperands& operands,
+  void runPanel(const Part& part, size_t pass, int64_t panel, int64_t rows, const IndirectOperands& operands,
                 const Pointers& pointers) const;
 
   IndirectSpec spec_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 namespace striate {
@@ -25,7 +26,7 @@ size_t align64(size_t bytes) { return (bytes + 63) & ~size_t{63}; }
 OverPixelsGemm::OverPixelsGemm(OverPixelsSpec spec) : spec_(std::move(spec)) {
   const GemmKernels& kernels = *spec_.kernels;
   panelWidth_ = spec_.columns <= kernels.lanes ? kernels.lanes : 2 * kernels.lanes;
-  unitChannels_ = kernels.narrowRows % kernels.wideRows == 0 ? kernels.narrowRows : 2 * kernels.narrowRows;
+  unitChannels_ = std::lcm(kernels.narrowPixelRows, kernels.wideRows);
   unitsPerTap_ = ceilDiv(spec_.channels, unitChannels_);
   const int64_t units = spec_.groups * static_cast<int64_t>(spec_.problem.taps.size()) * unitsPerTap_;
   const int64_t rows = spec_.images * spec_.problem.gridH * spec_.problem.gridW;
@@ -86,7 +87,7 @@ void OverPixelsGemm::runTap(int64_t tap, int64_t group, int64_t firstChannel, in
     tile.columns = static_cast<int>(std::min(panelWidth_, spec_.columns - column));
     const bool narrow = tile.columns <= kernels.lanes;
     const PixelTileFn* family = narrow ? kernels.narrowOverPixels : kernels.wideOverPixels;
-    const int64_t step = narrow ? kernels.narrowRows : kernels.wideRows;
+    const int64_t step = narrow ? kernels.narrowPixelRows : kernels.wideRows;
     for (int64_t m = firstChannel; m < lastChannel; m += step) {
       tile.offset = group * spec_.channels + m;
       tile.c = target + (targetRow + m) * targetPixel + group * spec_.columns + column;

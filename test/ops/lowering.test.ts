@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { StriateError } from "../../lib/errors.js";
 import { rooms } from "../cases/index.js";
 import { graphs } from "../cases/graphs.js";
-import { fusedSteps } from "../support/graphSuite.js";
+import { fusedSteps } from "../support/graphRun.js";
 import { loweringFailures } from "../support/valueCase.js";
 
 describe("a graph lowers to the step of its table", () => {

@@ -7,8 +7,8 @@ import type * as gradient from "../../lib/graph/gradient.js";
 import type { GradientRule, GraphOpName, Value } from "../../lib/graph/value.js";
 import { opDefinitions } from "../../lib/ops/table.js";
 import { graphs } from "../cases/graphs.js";
-import { graphFailures } from "../support/graphSuite.js";
-import { stateCases, stateFailures } from "../support/stateSuite.js";
+import { graphFailures } from "../support/graphRun.js";
+import { stateCases, stateFailures } from "../support/stateRun.js";
 
 const planted = vi.hoisted(() => ({ arena: false, accumulate: false }));
 

@@ -3,9 +3,7 @@ import { expect, it } from "vitest";
 import { nativeBackend } from "../../lib/backend/native/index.js";
 import { declareGoldens } from "./goldenSuite.js";
 import { declareTrainingGoldens } from "./goldenTraining.js";
-import { declareGraphs } from "./graphSuite.js";
-import { declareState } from "./stateSuite.js";
-import { declareCases } from "./suite.js";
+import { declareCases, declareGraphs, declareState } from "./suite.js";
 
 export function declareNative(): void {
   const backend = nativeBackend();

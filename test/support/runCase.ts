@@ -115,6 +115,9 @@ function gather(image: Float32Array, place: Place, rows: number): Float32Array {
   return Float32Array.from(values);
 }
 
+/** In check mode backends fill dead rows with NaN themselves. */
+const poisonsDeadRows = ["1", "2"].includes(process.env["STRIATE_CHECK"] ?? "");
+
 /** Between pixels, before the first, after the last and in dead rows, the pattern must still stand. */
 function brokenGuards(
   image: Float32Array,
@@ -125,7 +128,7 @@ function brokenGuards(
   for (const [i, place] of places.entries()) {
     if (place === undefined) continue;
     const live = new Set<number>();
-    forEachLive(place, rows, (index) => live.add(index));
+    forEachLive(place, poisonsDeadRows && place.batched ? place.shape[0]! : rows, (index) => live.add(index));
     const channels = place.shape[place.shape.length - 1]!;
     const last = place.offset + (sizeOf(place.shape) / channels) * place.pixelStride + 40;
     for (let index = place.offset - 40; index < last; index++) {

@@ -1,9 +1,12 @@
 /** Declares the tests of every case on one backend. One process serves one ISA, so each has its own test file. */
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../../lib/backend/backend.js";
+import { graphs } from "../cases/graphs.js";
 import { rooms } from "../cases/index.js";
 import { bitDifference } from "./compare.js";
+import { graphFailures } from "./graphRun.js";
 import { failuresOf } from "./runCase.js";
+import { stateCases, stateFailures } from "./stateRun.js";
 import type { StepCase } from "./stepCase.js";
 import { forwardFailures, gradientFailures, hasGradient } from "./valueCase.js";
 
@@ -54,4 +57,18 @@ export function declareCases(backend: Backend, threads: Threads): void {
       }
     });
   }
+}
+
+/** Whole graphs, judged by the oracle that runs them node by node. */
+export function declareGraphs(backend: Backend, setThreads: readonly (() => void)[] = [() => {}]): void {
+  describe("whole graphs", () => {
+    it.each(graphs)("$name", (graphCase) => report(graphFailures(graphCase, backend, setThreads)));
+  });
+}
+
+/** Packed and prepared weights follow the State. */
+export function declareState(backend: Backend): void {
+  describe("nothing stale", () => {
+    it.each(stateCases)("$name", (stateCase) => report(stateFailures(stateCase, backend)));
+  });
 }

@@ -1,11 +1,10 @@
-/** Declares whole graphs on one backend, judged by the float64 oracle that runs them node by node. */
-import { describe, expect, it } from "vitest";
+/** Runs whole graphs on one backend, judged by the float64 oracle that runs them node by node. */
 import type { Backend, InputArray } from "../../lib/backend/backend.js";
 import { lower } from "../../lib/graph/lower.js";
 import type { Program } from "../../lib/graph/program.js";
 import { input, type Value } from "../../lib/graph/value.js";
 import { gradients } from "../../lib/ops/index.js";
-import { GraphBuilder, graphs, type GraphCase } from "../cases/graphs.js";
+import { GraphBuilder, type GraphCase } from "../cases/graphs.js";
 import { bitDifference, difference } from "./compare.js";
 import { type Bounded, referenceRounding, sizeOf } from "./oracle/index.js";
 import { magnitudeOf, noisySamples, OracleRunner, spread, vacuous } from "./oracleRun.js";
@@ -179,12 +178,6 @@ export function graphFailures(
     }
   }
   return failures;
-}
-
-export function declareGraphs(backend: Backend, setThreads: readonly (() => void)[] = [() => {}]): void {
-  describe("whole graphs", () => {
-    it.each(graphs)("$name", (graphCase) => expect(graphFailures(graphCase, backend, setThreads).join("\n")).toBe(""));
-  });
 }
 
 /** What fusion came to, without the steps that only move data. */

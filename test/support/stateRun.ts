@@ -1,5 +1,4 @@
 /** Packed and prepared weights follow the State: after a write, and after a commit of another Program. */
-import { describe, expect, it } from "vitest";
 import type { Backend } from "../../lib/backend/backend.js";
 import { lower } from "../../lib/graph/lower.js";
 import type { GraphRoots } from "../../lib/graph/passes/ir.js";
@@ -133,10 +132,4 @@ export function stateFailures(stateCase: StateCase, backend: Backend): string[] 
   training.dispose();
   states.dispose();
   return failures;
-}
-
-export function declareState(backend: Backend): void {
-  describe("nothing stale", () => {
-    it.each(stateCases)("$name", (stateCase) => expect(stateFailures(stateCase, backend).join("\n")).toBe(""));
-  });
 }

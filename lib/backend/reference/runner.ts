@@ -1,10 +1,10 @@
 /**
  * A Program bound to a State's memory, run in this thread: the heart of Executables and of the worker alike.
  */
-import { StriateError } from "../../errors.js";
 import type { OpName } from "../../graph/opSchema.js";
 import type { Program, RunScalars, Step } from "../../graph/program.js";
 import type { InputArray, StepExplanation } from "../backend.js";
+import { checkRunArguments, portsOf, type Port } from "../ports.js";
 import { attributesOf, operandsOf, type Attributes, type KernelContext, type Operands } from "./kernel.js";
 import { kernelOf } from "./kernels.js";
 import { heldRead, heldUpdate, heldWrite } from "./lock.js";
@@ -48,6 +48,7 @@ const nothing = new Float32Array(0);
 
 export class Runner {
   private readonly batched: readonly boolean[];
+  private readonly inputs: readonly Port[];
   private readonly trains: boolean;
   private readonly deadAfter: readonly (readonly number[])[] | undefined;
   /** The memory of arena and prepared storages, made by the first run. */
@@ -62,41 +63,20 @@ export class Runner {
     checkMode: boolean,
   ) {
     this.batched = program.storages.map((_, i) => isBatched(program, i));
+    this.inputs = portsOf(program, "input");
     this.trains = program.commit.length > 0;
     this.deadAfter = checkMode ? planPoison(program) : undefined;
   }
 
-  /** Elements that a caller passes to, or gets from, a storage when `rows` rows are live. */
+  /** Elements that a caller gets from a storage when `rows` rows are live. */
   private liveSize(storage: number, rows: number): number {
     const { size } = this.program.storages[storage]!;
     return this.batched[storage] ? (size / this.program.rows) * rows : size;
   }
 
   /** @throws StriateError ERR_STRIATE_ARGUMENT where inputs or scalars do not fit the Program */
-  checkArguments(inputs: readonly InputArray[], { rows, learningRate }: RunScalars): void {
-    const { program } = this;
-    if (!Number.isInteger(rows) || rows < 1 || rows > program.rows) {
-      throw argumentError(`rows must be a whole number from 1 to ${program.rows}, got ${rows}`);
-    }
-    if (learningRate === undefined ? program.commit.some(({ op }) => op === "sgd") : !Number.isFinite(learningRate)) {
-      throw argumentError(`learningRate must be a finite number, got ${learningRate}`);
-    }
-    let next = 0;
-    program.storages.forEach(({ kind, dtype, name }, storage) => {
-      if (kind !== "input") return;
-      const input: unknown = inputs[next++];
-      const expected = arrayNames[dtype];
-      if (!ArrayBuffer.isView(input) || (input as InputArray)[Symbol.toStringTag] !== expected) {
-        throw argumentError(`input ${name} must be a ${expected}, got ${describe(input)}`);
-      }
-      const size = this.liveSize(storage, rows);
-      if ((input as InputArray).length !== size) {
-        throw argumentError(
-          `input ${name} must have ${size} elements (${rows} rows), got ${(input as InputArray).length}`,
-        );
-      }
-    });
-    if (inputs.length !== next) throw argumentError(`the Program takes ${next} inputs, got ${inputs.length}`);
+  checkArguments(inputs: readonly InputArray[], scalars: RunScalars): void {
+    checkRunArguments(this.program, this.inputs, inputs, scalars);
   }
 
   /** Arguments were checked. @throws AbortedRun where `control` says so, or what a step throws */
@@ -223,14 +203,4 @@ export class Runner {
       };
     });
   }
-}
-
-const arrayNames = { f32: "Float32Array", i32: "Int32Array", u8: "Uint8Array" } as const;
-
-function describe(value: unknown): string {
-  return value === undefined ? "nothing" : Object.prototype.toString.call(value).slice(8, -1);
-}
-
-function argumentError(rule: string): StriateError {
-  return new StriateError("ERR_STRIATE_ARGUMENT", `run: ${rule}`);
 }

@@ -1,6 +1,8 @@
 /** Named float32 tensors in shared memory: the State of the reference backend. */
 import { StriateError } from "../../errors.js";
+import { sizeOf } from "../../shape/values.js";
 import type { State, StateTensorSpec } from "../backend.js";
+import { checkStateSpecs, noSuchTensor } from "../ports.js";
 import { lockWords, StateLock } from "./lock.js";
 
 /** What another thread needs to use the same State. Crosses to it by postMessage. */
@@ -41,13 +43,7 @@ export class StateMemory {
 
   tensor(name: string): Float32Array {
     const tensor = this.tensors.get(name);
-    if (tensor === undefined) {
-      const names = [...this.tensors.keys()].join(", ");
-      throw new StriateError(
-        "ERR_STRIATE_ARGUMENT",
-        `state: there is no tensor ${JSON.stringify(name)}, it has ${names}`,
-      );
-    }
+    if (tensor === undefined) throw noSuchTensor(name, this.shared.specs);
     return tensor;
   }
 
@@ -65,29 +61,8 @@ function disposedError(): StriateError {
   return new StriateError("ERR_STRIATE_DISPOSED", "state: it was disposed and cannot be used any more");
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
 function alignUp(size: number): number {
   return Math.ceil(size / alignment) * alignment;
-}
-
-function checkSpecs(specs: readonly StateTensorSpec[]): void {
-  const names = new Set<string>();
-  for (const { name, shape } of specs) {
-    const fine = shape.length > 0 && shape.every((size) => Number.isSafeInteger(size) && size > 0);
-    if (!fine || !Number.isSafeInteger(sizeOf(shape))) {
-      throw new StriateError(
-        "ERR_STRIATE_ARGUMENT",
-        `state: the sizes of ${JSON.stringify(name)} must be positive whole numbers, got [${shape.join(", ")}]`,
-      );
-    }
-    if (names.has(name)) {
-      throw new StriateError("ERR_STRIATE_ARGUMENT", `state: names must differ, got ${JSON.stringify(name)} twice`);
-    }
-    names.add(name);
-  }
 }
 
 let lastId = 0;
@@ -101,7 +76,7 @@ export class ReferenceState implements State {
     specs: readonly StateTensorSpec[],
     private readonly onDispose: (id: number) => void,
   ) {
-    checkSpecs(specs);
+    checkStateSpecs(specs);
     this.specs = specs.map(({ name, shape }) => ({ name, shape: [...shape] }));
     const elements = specs.reduce((total, { shape }) => total + alignUp(sizeOf(shape)), 0);
     this.memory = new StateMemory({

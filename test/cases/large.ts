@@ -50,7 +50,7 @@ const convolutions: readonly (readonly [name: string, x: number, dy: number])[] 
 const convolutionOps: readonly OpName[] = ["conv2d", "conv2d.backwardInput", "conv2d.backwardFilter"];
 
 /** Element-wise work is a fraction of a nanosecond each, and a step is split above 50 microseconds. */
-const elementwise = 400_000;
+const elementwise = 600_000;
 
 const plain: readonly (readonly [op: OpName, name: string, elements: number])[] = [
   ["im2col", "9 channels", 100_000],

@@ -12,8 +12,8 @@ import { drawOperands, expectation, liveShape, type StepCase } from "../support/
 const backend = nativeBackend();
 const { addon } = backend;
 
-/** A machine with other work may let a pool thread sleep through a step: try until it has taken part. */
-const attempts = 300;
+/** A machine with other work may let a pool thread sleep through many steps: try until it has taken part. */
+const patience = 15_000;
 
 interface Outcome {
   readonly results: readonly Float32Array[];
@@ -41,7 +41,7 @@ function runRepeatedly(stepCase: StepCase, rows: number, threads: number, visit:
   const initial = new Map(built.state.map(({ name, operand }) => [name, Float32Array.from(values[operand]!)]));
   const executable = backend.compile(built.program, state);
   try {
-    for (let attempt = 0; attempt < attempts; attempt++) {
+    for (const deadline = performance.now() + patience; performance.now() < deadline;) {
       state.write(initial);
       const before = tasks();
       const outputs = executable.run(inputs, { rows, learningRate: stepCase.learningRate ?? 0 });

@@ -3,6 +3,12 @@
 
 namespace striate {
 
-enum : int { kActivationNone = 0, kActivationRelu = 1, kActivationLeakyRelu = 2, kActivationSigmoid = 3, kActivationTanh = 4 };
+enum : int {
+  kActivationNone = 0,
+  kActivationRelu = 1,
+  kActivationLeakyRelu = 2,
+  kActivationSigmoid = 3,
+  kActivationTanh = 4
+};
 
 }  // namespace striate

@@ -8,8 +8,8 @@ namespace striate {
 namespace {
 
 // e^x, under 1 ulp. x = n ln2 + r with |r| <= ln2/2 and ln2 split in two so that n * high is exact (Cody and Waite);
-// a minimax polynomial for e^r (Cephes); then 2^n in two factors, because 2^n alone overflows at n = 128 and is denormal below
-// n = -126 although e^x itself is not yet out of range.
+// a minimax polynomial for e^r (Cephes); then 2^n in two factors, because 2^n alone overflows at n = 128 and is
+// denormal below n = -126 although e^x itself is not yet out of range.
 template <class V>
 STRIATE_INLINE V expV(V x) {
   // The second operand of max and min survives where it is NaN.

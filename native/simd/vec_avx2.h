@@ -84,9 +84,7 @@ STRIATE_INLINE Mask equal(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_E
 STRIATE_INLINE Mask isNan(Vec a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 STRIATE_INLINE Mask maskAnd(Mask a, Mask b) { return {_mm256_and_ps(a.m, b.m)}; }
 STRIATE_INLINE Mask maskOr(Mask a, Mask b) { return {_mm256_or_ps(a.m, b.m)}; }
-STRIATE_INLINE Mask maskNot(Mask a) {
-  return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))};
-}
+STRIATE_INLINE Mask maskNot(Mask a) { return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
 STRIATE_INLINE bool any(Mask a) { return _mm256_movemask_ps(a.m) != 0; }
 STRIATE_INLINE Vec select(Mask m, Vec ifTrue, Vec ifFalse) { return {_mm256_blendv_ps(ifFalse.v, ifTrue.v, m.m)}; }
 
@@ -94,9 +92,7 @@ STRIATE_INLINE Vec select(Mask m, Vec ifTrue, Vec ifFalse) { return {_mm256_blen
 STRIATE_INLINE Vec maxPropagate(Vec a, Vec b) { return select(isNan(a), a, max(a, b)); }
 STRIATE_INLINE Vec minPropagate(Vec a, Vec b) { return select(isNan(a), a, min(a, b)); }
 
-STRIATE_INLINE Vec roundNearest(Vec a) {
-  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-}
+STRIATE_INLINE Vec roundNearest(Vec a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 STRIATE_INLINE Vec pow2(Vec n) {
   const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(biased, 23))};

@@ -1,5 +1,5 @@
-// conv2d and its gradients, every algorithm, against plain double-precision loops. The fixture adds NaN bands around every buffer,
-// compares one thread with several, and sees to it that nothing but live results is written.
+// conv2d and its gradients, every algorithm, against plain double-precision loops. The fixture adds NaN bands around
+// every buffer, compares one thread with several, and sees to it that nothing but live results is written.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -26,14 +26,16 @@ struct Case {
   int64_t ow() const { return (w + left + right - dilationW * (kernelW - 1) - 1) / strideW + 1; }
   std::string text() const {
     const auto pair = [](int64_t a, int64_t b) { return std::to_string(a) + "x" + std::to_string(b); };
-    return std::to_string(images) + "x" + pair(h, w) + "x" + std::to_string(channels) + " by " + pair(kernelH, kernelW) + "x" +
-           std::to_string(filters) + " stride " + pair(strideH, strideW) + " pads " + pair(top, bottom) + "," + pair(left, right) +
-           " dilation " + pair(dilationH, dilationW) + " groups " + std::to_string(groups) + " rows " + std::to_string(rows) +
-           " gap " + std::to_string(gap) + " act " + std::to_string(activation);
+    return std::to_string(images) + "x" + pair(h, w) + "x" + std::to_string(channels) + " by " +
+           pair(kernelH, kernelW) + "x" + std::to_string(filters) + " stride " + pair(strideH, strideW) + " pads " +
+           pair(top, bottom) + "," + pair(left, right) + " dilation " + pair(dilationH, dilationW) + " groups " +
+           std::to_string(groups) + " rows " + std::to_string(rows) + " gap " + std::to_string(gap) + " act " +
+           std::to_string(activation);
   }
   std::vector<double> window() const {
     std::vector<double> a;
-    for (int64_t v : {strideH, strideW, top, bottom, left, right, dilationH, dilationW, groups}) a.push_back(static_cast<double>(v));
+    for (int64_t v : {strideH, strideW, top, bottom, left, right, dilationH, dilationW, groups})
+      a.push_back(static_cast<double>(v));
     return a;
   }
 };
@@ -83,14 +85,15 @@ struct Operands {
   }
 };
 
-// Sums of products of values in [-1, 1): each addition may err by half an ulp of a partial sum, which stays below the number of terms;
-// in a random walk far below. sqrt(length) * 4 bounds the partial sums well (8 standard deviations).
+// Sums of products of values in [-1, 1): each addition may err by half an ulp of a partial sum, which stays below the
+// number of terms; in a random walk far below. sqrt(length) * 4 bounds the partial sums well (8 standard deviations).
 double tolerance(double terms) { return kEpsilon * (terms + 4) * std::max(1.0, std::sqrt(terms)) * 0.5; }
 
 void checkForward(const Case& c, int algorithm) {
   Operands t(c);
   std::vector<double> attributes = c.window();
-  for (double v : {static_cast<double>(c.activation), 0.1, static_cast<double>(algorithm), 0.0}) attributes.push_back(v);
+  for (double v : {static_cast<double>(c.activation), 0.1, static_cast<double>(algorithm), 0.0})
+    attributes.push_back(v);
   const std::vector<Tensor*> in = {&t.x, &t.filter, &t.bias, &t.residual};
   const std::string kernel = kernelOf("conv2d", in, {&t.y}, attributes, c.images);
   INFO(c.text(), " ", kernel);
@@ -132,7 +135,8 @@ void checkBackwardInput(const Case& c, int algorithm) {
     for (int64_t o = 0; o < c.filters; ++o)
       for (int64_t k = 0; k < inputs; ++k)
         expected[static_cast<size_t>(((n * c.h + h) * c.w + w) * c.channels + o / perGroup * inputs + k)] +=
-            static_cast<double>(t.y.image(n, i, j, o)) * t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o);
+            static_cast<double>(t.y.image(n, i, j, o)) *
+            t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o);
   });
   const double bound = tolerance(static_cast<double>(c.kernelH * c.kernelW * perGroup));
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -201,7 +205,14 @@ TEST_CASE("conv2d: strides, rectangular kernels, asymmetric pads, dilation") {
     for (int64_t strideW : {1, 2, 4}) {
       for (int64_t kernelH : {1, 2, 3}) {
         for (int64_t kernelW : {1, 5}) {
-          Case c{.images = 2, .h = 9, .w = 11, .channels = 3, .filters = 9, .kernelH = kernelH, .kernelW = kernelW, .strideH = strideH,
+          Case c{.images = 2,
+                 .h = 9,
+                 .w = 11,
+                 .channels = 3,
+                 .filters = 9,
+                 .kernelH = kernelH,
+                 .kernelW = kernelW,
+                 .strideH = strideH,
                  .strideW = strideW};
           checkAll(c);
           c.top = 2;
@@ -227,7 +238,14 @@ TEST_CASE("conv2d: groups and depthwise with multipliers") {
   for (int64_t groups : {2, 3, 4, 8, 12, 17, 24}) {
     for (int64_t inputs : {1, 2, 5}) {
       for (int64_t perGroup : {1, 2, 3, 9}) {
-        Case c{.images = 2, .h = 6, .w = 5, .channels = groups * inputs, .filters = groups * perGroup, .top = 1, .right = 1, .groups = groups};
+        Case c{.images = 2,
+               .h = 6,
+               .w = 5,
+               .channels = groups * inputs,
+               .filters = groups * perGroup,
+               .top = 1,
+               .right = 1,
+               .groups = groups};
         c.residual = perGroup == 2;
         c.activation = perGroup == 3 ? 1 : 0;
         checkAll(c);
@@ -244,8 +262,17 @@ TEST_CASE("conv2d: 1x1, with and without strides") {
   for (int64_t channels : {1, 16, 33}) {
     for (int64_t filters : {1, 10, 48}) {
       checkAll({.images = 3, .h = 5, .w = 7, .channels = channels, .filters = filters, .kernelH = 1, .kernelW = 1});
-      checkAll({.images = 3, .h = 5, .w = 7, .channels = channels, .filters = filters, .kernelH = 1, .kernelW = 1, .strideH = 2, .strideW = 2});
-      checkAll({.h = 4, .w = 4, .channels = channels, .filters = filters, .kernelH = 1, .kernelW = 1, .top = 1, .left = 1});
+      checkAll({.images = 3,
+                .h = 5,
+                .w = 7,
+                .channels = channels,
+                .filters = filters,
+                .kernelH = 1,
+                .kernelW = 1,
+                .strideH = 2,
+                .strideW = 2});
+      checkAll(
+          {.h = 4, .w = 4, .channels = channels, .filters = filters, .kernelH = 1, .kernelW = 1, .top = 1, .left = 1});
     }
   }
 }
@@ -254,7 +281,13 @@ TEST_CASE("conv2d: every epilogue, channel slices, fewer rows than capacity") {
   for (int activation : {0, 1, 2, 3, 4}) {
     for (int64_t filters : {6, 16, 21}) {
       for (bool residual : {false, true}) {
-        checkAll({.images = 3, .channels = 4, .filters = filters, .rows = 2, .gap = 5, .bias = residual, .residual = residual,
+        checkAll({.images = 3,
+                  .channels = 4,
+                  .filters = filters,
+                  .rows = 2,
+                  .gap = 5,
+                  .bias = residual,
+                  .residual = residual,
                   .activation = activation});
       }
     }
@@ -263,21 +296,61 @@ TEST_CASE("conv2d: every epilogue, channel slices, fewer rows than capacity") {
 }
 
 TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
-  checkAll({.images = 4, .h = 33, .w = 29, .channels = 24, .filters = 40, .top = 1, .bottom = 1, .left = 1, .right = 1, .rows = 3});
-  checkAll({.images = 2, .h = 40, .w = 40, .channels = 3, .filters = 20, .kernelH = 7, .kernelW = 7, .strideH = 2, .strideW = 2, .top = 3,
-            .bottom = 3, .left = 3, .right = 3});
-  checkAll({.images = 2, .h = 31, .w = 37, .channels = 40, .filters = 40, .strideH = 2, .strideW = 2, .top = 1, .left = 1, .groups = 40});
-  checkAll({.images = 3, .h = 60, .w = 61, .channels = 40, .filters = 40, .top = 1, .bottom = 1, .groups = 40, .rows = 2});
+  checkAll({.images = 4,
+            .h = 33,
+            .w = 29,
+            .channels = 24,
+            .filters = 40,
+            .top = 1,
+            .bottom = 1,
+            .left = 1,
+            .right = 1,
+            .rows = 3});
+  checkAll({.images = 2,
+            .h = 40,
+            .w = 40,
+            .channels = 3,
+            .filters = 20,
+            .kernelH = 7,
+            .kernelW = 7,
+            .strideH = 2,
+            .strideW = 2,
+            .top = 3,
+            .bottom = 3,
+            .left = 3,
+            .right = 3});
+  checkAll({.images = 2,
+            .h = 31,
+            .w = 37,
+            .channels = 40,
+            .filters = 40,
+            .strideH = 2,
+            .strideW = 2,
+            .top = 1,
+            .left = 1,
+            .groups = 40});
+  checkAll(
+      {.images = 3, .h = 60, .w = 61, .channels = 40, .filters = 40, .top = 1, .bottom = 1, .groups = 40, .rows = 2});
   checkAll({.images = 2, .h = 50, .w = 50, .channels = 20, .filters = 60, .left = 1, .groups = 20});
   // Sums of more than one pass: beyond 4096 terms, by taps and by channels.
   checkAll({.h = 4, .w = 5, .channels = 700, .filters = 18});
-  checkAll({.h = 2, .w = 7, .channels = 4500, .filters = 9, .kernelH = 1, .kernelW = 2, .residual = true, .activation = 1});
+  checkAll(
+      {.h = 2, .w = 7, .channels = 4500, .filters = 9, .kernelH = 1, .kernelW = 2, .residual = true, .activation = 1});
   checkAll({.h = 30, .w = 30, .channels = 1, .filters = 2, .kernelH = 25, .kernelW = 24});
 }
 
 TEST_CASE("conv2d: im2col in several chunks of images") {
   // 7 million floats of columns per image: two images fit the 64 MiB of one chunk.
-  const Case c{.images = 3, .h = 68, .w = 68, .channels = 64, .filters = 1, .kernelH = 5, .kernelW = 5, .top = 2, .bottom = 2, .left = 2,
+  const Case c{.images = 3,
+               .h = 68,
+               .w = 68,
+               .channels = 64,
+               .filters = 1,
+               .kernelH = 5,
+               .kernelW = 5,
+               .top = 2,
+               .bottom = 2,
+               .left = 2,
                .right = 2};
   checkForward(c, 1);
   checkBackwardInput(c, 1);
@@ -300,14 +373,16 @@ TEST_CASE("conv2d: NaN and infinities come through") {
 TEST_CASE("conv2d: the algorithm that each shape gets") {
   const auto algorithms = [](const Case& c, int algorithm) {
     Operands t(c);
-    Tensor dx({c.images, c.h, c.w, c.channels}), dfilter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false});
+    Tensor dx({c.images, c.h, c.w, c.channels}),
+        dfilter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false});
     std::vector<double> backward = c.window();
     for (double v : {static_cast<double>(algorithm), 0.0}) backward.push_back(v);
     std::vector<double> forward = c.window();
     for (double v : {0.0, 0.0, static_cast<double>(algorithm), 0.0}) forward.push_back(v);
-    const std::string kernels[] = {kernelOf("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, forward, c.images),
-                                   kernelOf("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, backward, c.images),
-                                   kernelOf("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, backward, c.images)};
+    const std::string kernels[] = {
+        kernelOf("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, forward, c.images),
+        kernelOf("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, backward, c.images),
+        kernelOf("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, backward, c.images)};
     std::string names;
     for (const std::string& kernel : kernels) {
       const size_t begin = kernel.find("_f32_") + 5;
@@ -327,14 +402,32 @@ TEST_CASE("conv2d: the algorithm that each shape gets") {
   CHECK(algorithms({.channels = 4, .kernelH = 1, .kernelW = 1}, 0) == "pointwise pointwise pointwise ");
   CHECK(algorithms({.channels = 4, .kernelH = 1, .kernelW = 1, .strideH = 2}, 0) == "igemm igemm igemm ");
   // A stride of patches: 20 x 20 phases are too many for the search, and col2im is no worse.
-  CHECK(algorithms({.h = 40, .w = 40, .channels = 16, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20}, 0) == "igemm im2col igemm ");
+  CHECK(algorithms({.h = 40, .w = 40, .channels = 16, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20}, 0) ==
+        "igemm im2col igemm ");
   CHECK(algorithms({.channels = 3}, 1) == "im2col im2col im2col ");
 }
 
 TEST_CASE("conv2d: patches, where every tap is a phase of its own") {
-  checkAll({.images = 2, .h = 40, .w = 41, .channels = 2, .filters = 5, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20, .top = 1,
+  checkAll({.images = 2,
+            .h = 40,
+            .w = 41,
+            .channels = 2,
+            .filters = 5,
+            .kernelH = 20,
+            .kernelW = 20,
+            .strideH = 20,
+            .strideW = 20,
+            .top = 1,
             .bottom = 3});
-  checkAll({.h = 34, .w = 17, .channels = 6, .filters = 6, .kernelH = 17, .kernelW = 17, .strideH = 17, .strideW = 17, .groups = 6});
+  checkAll({.h = 34,
+            .w = 17,
+            .channels = 6,
+            .filters = 6,
+            .kernelH = 17,
+            .kernelW = 17,
+            .strideH = 17,
+            .strideW = 17,
+            .groups = 6});
 }
 
 TEST_CASE("conv2d: what verify refuses") {
@@ -351,22 +444,28 @@ TEST_CASE("conv2d: what verify refuses") {
   CHECK(refused(0, 0) == "conv2d: strideH must be an integer from 1 to 2147483647, got 0");
   CHECK(refused(0, 1.5) == "conv2d: strideH must be an integer from 1 to 2147483647, got 1.5");
   CHECK(refused(2, -1) == "conv2d: padTop must be an integer from 0 to 2147483647, got -1");
-  CHECK(refused(7, 3).rfind("conv2d: floor((size + pads - dilatedKernel) / stride) + 1 must give the output size, got input 5x6, kernel 3x3, "
-                            "dilation 1x3, stride 1x1, pads 0,0,0,0, output 3x4", 0) == 0);
-  CHECK(refused(8, 2) == "conv2d: filter must have channels / groups input channels, got [3,3,3,4] with 3 channels in 2 groups");
+  CHECK(refused(7, 3).rfind("conv2d: floor((size + pads - dilatedKernel) / stride) + 1 must give the output size, got "
+                            "input 5x6, kernel 3x3, "
+                            "dilation 1x3, stride 1x1, pads 0,0,0,0, output 3x4",
+                            0) == 0);
+  CHECK(refused(8, 2) ==
+        "conv2d: filter must have channels / groups input channels, got [3,3,3,4] with 3 channels in 2 groups");
   CHECK(refused(9, 5) == "conv2d: activation must be an integer from 0 to 4, got 5");
   CHECK(refused(11, 2) == "conv2d: algorithm must be an integer from 0 to 1, got 2");
   Tensor wide({1, 3, 4, 5});
   CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&wide}, attributes) ==
-        "conv2d: y must have as many channels as there are filters, a multiple of the groups, got [1,3,4,5] batched with [3,3,3,4] in 1 groups");
+        "conv2d: y must have as many channels as there are filters, a multiple of the groups, got [1,3,4,5] batched "
+        "with [3,3,3,4] in 1 groups");
   Tensor image({1, 1100, 1100, 1}), kernel({1100, 1100, 1, 1}, {false}), dot({1, 1, 1, 1}), none;
   std::vector<double> whole = attributes;
   CHECK(refusal("conv2d", {&image, &kernel, &none, &none}, {&dot}, whole) ==
         "conv2d: filter must have at most 1048576 taps, got [1100,1100,1,1]");
   Tensor many({2, 3, 4, 4});
-  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&many}, attributes) ==
-        "conv2d: x and y must have the same images and filter none, got [1,5,6,3] batched, [2,3,4,4] batched, [3,3,3,4]");
-  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.y, &t.residual}, {&t.y}, attributes) == "conv2d: bias must be [4], got [1,3,4,4] batched");
+  CHECK(
+      refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&many}, attributes) ==
+      "conv2d: x and y must have the same images and filter none, got [1,5,6,3] batched, [2,3,4,4] batched, [3,3,3,4]");
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.y, &t.residual}, {&t.y}, attributes) ==
+        "conv2d: bias must be [4], got [1,3,4,4] batched");
   CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.x}, {&t.y}, attributes) ==
         "conv2d: residual must have the shape of y [1,3,4,4] batched, got [1,5,6,3] batched");
 }

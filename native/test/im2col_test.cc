@@ -10,14 +10,16 @@ namespace striate::test {
 namespace {
 
 struct Case {
-  int64_t images, h, w, channels, kernelH, kernelW, strideH, strideW, top, bottom, left, right, dilationH, dilationW, rows, gap;
+  int64_t images, h, w, channels, kernelH, kernelW, strideH, strideW, top, bottom, left, right, dilationH, dilationW,
+      rows, gap;
 };
 
 void check(const Case& c) {
   const int64_t oh = (c.h + c.top + c.bottom - c.dilationH * (c.kernelH - 1) - 1) / c.strideH + 1;
   const int64_t ow = (c.w + c.left + c.right - c.dilationW * (c.kernelW - 1) - 1) / c.strideW + 1;
   std::vector<double> attributes;
-  for (int64_t v : {c.kernelH, c.kernelW, c.strideH, c.strideW, c.top, c.bottom, c.left, c.right, c.dilationH, c.dilationW}) {
+  for (int64_t v :
+       {c.kernelH, c.kernelW, c.strideH, c.strideW, c.top, c.bottom, c.left, c.right, c.dilationH, c.dilationW}) {
     attributes.push_back(static_cast<double>(v));
   }
   Tensor x({c.images, c.h, c.w, c.channels}, {true, c.gap}), back({c.images, c.h, c.w, c.channels}, {true, c.gap});
@@ -36,7 +38,9 @@ void check(const Case& c) {
           const int64_t w = j * c.strideW - c.left + q / c.channels % c.kernelW * c.dilationW;
           const bool inside = h >= 0 && h < c.h && w >= 0 && w < c.w;
           REQUIRE(columns.image(n, i, j, q) == (inside ? x.image(n, h, w, q % c.channels) : 0.0f));
-          if (inside) sum[static_cast<size_t>(((n * c.h + h) * c.w + w) * c.channels + q % c.channels)] += gradient.image(n, i, j, q);
+          if (inside)
+            sum[static_cast<size_t>(((n * c.h + h) * c.w + w) * c.channels + q % c.channels)] +=
+                gradient.image(n, i, j, q);
         }
       }
     }
@@ -74,12 +78,16 @@ TEST_CASE("im2col: what verify refuses") {
   };
   CHECK(refusal("im2col", {&x}, {&columns}, attributes) == "");
   CHECK(refused(0, 0) == "im2col: kernelH must be an integer from 1 to 2147483647, got 0");
-  CHECK(refused(1, 2) == "im2col: columns must have kernelH * kernelW * channels channels, got [1,3,4,27] batched with kernel 3x2 over [1,5,6,3] batched");
-  CHECK(refused(9, 4).rfind("im2col: floor((size + pads - dilatedKernel) / stride) + 1 must give the output size", 0) == 0);
+  CHECK(refused(1, 2) ==
+        "im2col: columns must have kernelH * kernelW * channels channels, got [1,3,4,27] batched with kernel 3x2 over "
+        "[1,5,6,3] batched");
+  CHECK(refused(9, 4).rfind("im2col: floor((size + pads - dilatedKernel) / stride) + 1 must give the output size", 0) ==
+        0);
   CHECK(refused(3, 0) == "im2col: strideW must be an integer from 1 to 2147483647, got 0");
   Tensor other({2, 3, 4, 27});
-  CHECK(refusal("im2col", {&x}, {&other}, attributes) ==
-        "im2col: x and columns must have 4 dimensions and the same images, got [1,5,6,3] batched and [2,3,4,27] batched");
+  CHECK(
+      refusal("im2col", {&x}, {&other}, attributes) ==
+      "im2col: x and columns must have 4 dimensions and the same images, got [1,5,6,3] batched and [2,3,4,27] batched");
 }
 
 }  // namespace striate::test

@@ -51,9 +51,11 @@ void check(const Case& c) {
   b.desc.constant = c.constant;
   if (c.bias) bias.randomize(3, 1);
   if (c.residual) residual.randomize(4, live);
-  INFO(c.m, "x", c.n, "x", c.k, c.transposeA ? " A'" : "", c.transposeB ? " B'" : "", " rows ", c.rows, " gap ", c.gap, " act ", c.activation);
+  INFO(c.m, "x", c.n, "x", c.k, c.transposeA ? " A'" : "", c.transposeB ? " B'" : "", " rows ", c.rows, " gap ", c.gap,
+       " act ", c.activation);
   REQUIRE(runOp("matmul", {&a, &b, &bias, &residual}, {&y},
-                {c.transposeA ? 1.0 : 0.0, c.transposeB ? 1.0 : 0.0, static_cast<double>(c.activation), 0.25}, {capacity, live})
+                {c.transposeA ? 1.0 : 0.0, c.transposeB ? 1.0 : 0.0, static_cast<double>(c.activation), 0.25},
+                {capacity, live})
               .ok());
   const double bound = kEpsilon * (static_cast<double>(k) + 4) * std::max(1.0, std::sqrt(static_cast<double>(k)));
   for (int64_t i = 0; i < m; ++i) {
@@ -80,7 +82,12 @@ TEST_CASE("matmul: every edge of the tiles, all transposes") {
     for (int64_t n : {1, 3, 4, 5, 8, 9, 15, 16, 17, 24, 33}) {
       for (int64_t k : {1, 2, 5, 8, 19}) {
         for (int transposes = 0; transposes < 4; ++transposes) {
-          check({.m = m, .n = n, .k = k, .transposeA = (transposes & 1) != 0, .transposeB = (transposes & 2) != 0, .batched = k != 5,
+          check({.m = m,
+                 .n = n,
+                 .k = k,
+                 .transposeA = (transposes & 1) != 0,
+                 .transposeB = (transposes & 2) != 0,
+                 .batched = k != 5,
                  .constant = m % 2 == 0});
         }
       }
@@ -93,9 +100,17 @@ TEST_CASE("matmul: epilogues, live rows, channel slices") {
     for (int activation = 0; activation < 5; ++activation) {
       for (int with = 0; with < 4; ++with) {
         for (int64_t n : {6, 16, 37}) {
-          check({.m = 14, .n = n, .k = 9, .transposeA = (transposes & 1) != 0, .transposeB = (transposes & 2) != 0,
-                 .batched = (transposes & 1) == 0 || (transposes & 2) == 0, .rows = 5, .bias = (with & 1) != 0, .residual = (with & 2) != 0,
-                 .activation = activation, .gap = 3});
+          check({.m = 14,
+                 .n = n,
+                 .k = 9,
+                 .transposeA = (transposes & 1) != 0,
+                 .transposeB = (transposes & 2) != 0,
+                 .batched = (transposes & 1) == 0 || (transposes & 2) == 0,
+                 .rows = 5,
+                 .bias = (with & 1) != 0,
+                 .residual = (with & 2) != 0,
+                 .activation = activation,
+                 .gap = 3});
         }
       }
     }
@@ -108,29 +123,43 @@ TEST_CASE("matmul: several tasks, panels and passes") {
   check({.m = 33, .n = 70, .k = 9001, .residual = true, .activation = 2});
   check({.m = 70, .n = 40, .k = 5000, .transposeA = true, .rows = 4999});
   check({.m = 300, .n = 200, .k = 40, .transposeB = true});
-  check({.m = 30, .n = 200, .k = 900, .transposeA = true, .transposeB = true, .batched = false, .bias = true, .residual = true, .activation = 4});
+  check({.m = 30,
+         .n = 200,
+         .k = 900,
+         .transposeA = true,
+         .transposeB = true,
+         .batched = false,
+         .bias = true,
+         .residual = true,
+         .activation = 4});
   check({.m = 1, .n = 1000, .k = 2048, .constant = true});
 }
 
 TEST_CASE("matmul: what verify refuses") {
   Tensor a({4, 3}), b({3, 5}, {false}), y({4, 5}), none;
-  const auto refused = [&](Tensor& a, Tensor& b, Tensor& bias, Tensor& residual, Tensor& y, std::vector<double> attributes) {
+  const auto refused = [&](Tensor& a, Tensor& b, Tensor& bias, Tensor& residual, Tensor& y,
+                           std::vector<double> attributes) {
     return refusal("matmul", {&a, &b, &bias, &residual}, {&y}, attributes);
   };
   CHECK(refused(a, b, none, none, y, {0, 0, 0, 0}) == "");
   CHECK(refused(a, b, none, none, y, {1, 0, 0, 0}) ==
-        "matmul: op(a) [m,k] times op(b) [k,n] must give y [m,n], got a [4,3] batched transposed, b [3,5], y [4,5] batched");
+        "matmul: op(a) [m,k] times op(b) [k,n] must give y [m,n], got a [4,3] batched transposed, b [3,5], y [4,5] "
+        "batched");
   CHECK(refused(a, b, none, none, y, {0, 2, 0, 0}) == "matmul: transposeB must be an integer from 0 to 1, got 2");
   CHECK(refused(a, b, none, none, y, {0, 0, 7, 0}) == "matmul: activation must be an integer from 0 to 4, got 7");
   Tensor fixed({4, 5}, {false}), batchedB({3, 5}), vector({5}), line({5}, {false}), transposedB({5, 3});
   CHECK(refused(a, b, none, none, fixed, {0, 0, 0, 0}) ==
-        "matmul: batched rows must be those of a and y, or the contraction of both factors, got a [4,3] batched, b [3,5], y [4,5]");
+        "matmul: batched rows must be those of a and y, or the contraction of both factors, got a [4,3] batched, b "
+        "[3,5], y [4,5]");
   CHECK(refused(a, batchedB, none, none, y, {0, 0, 0, 0}) ==
-        "matmul: batched rows must be those of a and y, or the contraction of both factors, got a [4,3] batched, b [3,5] batched, y [4,5] batched");
+        "matmul: batched rows must be those of a and y, or the contraction of both factors, got a [4,3] batched, b "
+        "[3,5] batched, y [4,5] batched");
   CHECK(refused(a, transposedB, none, none, y, {0, 1, 0, 0}) ==
-        "matmul: batched rows must be those of a and y, or the contraction of both factors, got a [4,3] batched, b [5,3] batched transposed, y [4,5] batched");
+        "matmul: batched rows must be those of a and y, or the contraction of both factors, got a [4,3] batched, b "
+        "[5,3] batched transposed, y [4,5] batched");
   CHECK(refused(a, b, vector, none, y, {0, 0, 0, 0}) == "matmul: bias must be [5], got [5] batched");
-  CHECK(refused(a, b, line, fixed, y, {0, 0, 0, 0}) == "matmul: residual must have the shape of y [4,5] batched, got [4,5]");
+  CHECK(refused(a, b, line, fixed, y, {0, 0, 0, 0}) ==
+        "matmul: residual must have the shape of y [4,5] batched, got [4,5]");
 }
 
 }  // namespace striate::test

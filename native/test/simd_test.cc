@@ -29,7 +29,8 @@ double ulps(float got, double expected) {
   const float nearest = static_cast<float>(expected);
   if (std::isnan(expected)) return std::isnan(got) ? 0 : 1e9;
   if (std::isinf(nearest) || nearest == got) return got == nearest ? 0 : 1e9;
-  const double unit = std::max(std::ldexp(1.0, std::ilogb(nearest == 0 ? 1e-45f : nearest) - 23), std::ldexp(1.0, -149));
+  const double unit =
+      std::max(std::ldexp(1.0, std::ilogb(nearest == 0 ? 1e-45f : nearest) - 23), std::ldexp(1.0, -149));
   return std::fabs(got - expected) / unit;
 }
 
@@ -42,8 +43,8 @@ std::vector<float> sweep() {
     std::memcpy(&value, &pattern, 4);
     x.push_back(value);
   }
-  for (float value : {0.0f, -0.0f, kInfinity, -kInfinity, kNan, 1.0f, -1.0f, 88.72284f, 88.7229f, -87.33654f, -103.9f, -104.5f,
-                      1.17549435e-38f, 1e-45f, 0.625f, 0.62499f, 9.01f, -9.01f}) {
+  for (float value : {0.0f, -0.0f, kInfinity, -kInfinity, kNan, 1.0f, -1.0f, 88.72284f, 88.7229f, -87.33654f, -103.9f,
+                      -104.5f, 1.17549435e-38f, 1e-45f, 0.625f, 0.62499f, 9.01f, -9.01f}) {
     x.push_back(value);
   }
   for (float value = -110; value < 110; value += 0.0173f) x.push_back(value);
@@ -77,7 +78,8 @@ TEST_CASE("exp, log, sigmoid and tanh are right to a few ulp over all floats") {
   checkUlps(table().log, 1.0, [](double x) { return std::log(x); });
   checkUlps(table().tanh, 1.5, [](double x) { return std::tanh(x); });
   // e^-x overflows where the sigmoid is denormal: 0 is right there, since kernels flush denormals.
-  checkUlps(table().sigmoid, 2.5, [](double x) { return 1 / (1 + std::exp(-x)); }, 1.18e-38);
+  checkUlps(
+      table().sigmoid, 2.5, [](double x) { return 1 / (1 + std::exp(-x)); }, 1.18e-38);
 }
 
 TEST_CASE("lane-wise operations, NaN rules included") {

@@ -15,16 +15,23 @@ struct Algorithm {
 
 // Ordered; the last accepts everything. A request for im2col starts at its entry.
 constexpr Algorithm kForward[] = {
-    {"depthwise", planDepthwiseForward},       {"pointwise", planPointwiseForward}, {"smallChannel", planSmallChannelForward},
-    {"implicitGemm", planImplicitForward},     {"im2col", planIm2colForward},
+    {"depthwise", planDepthwiseForward},
+    {"pointwise", planPointwiseForward},
+    {"smallChannel", planSmallChannelForward},
+    {"implicitGemm", planImplicitForward},
+    {"im2col", planIm2colForward},
 };
 constexpr Algorithm kBackwardInput[] = {
-    {"depthwise", planDepthwiseBackwardInput}, {"pointwise", planPointwiseBackwardInput},
-    {"implicitGemm", planImplicitBackwardInput}, {"im2col", planIm2colBackwardInput},
+    {"depthwise", planDepthwiseBackwardInput},
+    {"pointwise", planPointwiseBackwardInput},
+    {"implicitGemm", planImplicitBackwardInput},
+    {"im2col", planIm2colBackwardInput},
 };
 constexpr Algorithm kBackwardFilter[] = {
-    {"depthwise", planDepthwiseBackwardFilter},       {"pointwise", planPointwiseBackwardFilter},
-    {"smallChannel", planSmallChannelBackwardFilter}, {"implicitGemm", planImplicitBackwardFilter},
+    {"depthwise", planDepthwiseBackwardFilter},
+    {"pointwise", planPointwiseBackwardFilter},
+    {"smallChannel", planSmallChannelBackwardFilter},
+    {"implicitGemm", planImplicitBackwardFilter},
     {"im2col", planIm2colBackwardFilter},
 };
 
@@ -50,7 +57,8 @@ Status verifyChoice(const char* op, const double* at) {
   return check::isInteger(op, "exact", at[1], 0, 1);
 }
 
-ConvRequest read(const OpRequest& r, const TensorDesc& input, const TensorDesc& filter, const TensorDesc& output, int choiceAt) {
+ConvRequest read(const OpRequest& r, const TensorDesc& input, const TensorDesc& filter, const TensorDesc& output,
+                 int choiceAt) {
   ConvRequest request{r, readConvolution(input, filter, output, r.attributes)};
   request.im2col = r.attributes[choiceAt] == 1;
   request.exact = r.attributes[choiceAt + 1] == 1;
@@ -74,7 +82,8 @@ std::unique_ptr<OpPlan> planForward(const OpRequest& r) {
 }
 
 Status verifyBackwardInput(const OpRequest& r) {
-  STRIATE_TRY(verifyConvolution({"conv2d.backwardInput", "dx", "filter", "dy"}, r.out[0], r.in[1], r.in[0], r.attributes));
+  STRIATE_TRY(
+      verifyConvolution({"conv2d.backwardInput", "dx", "filter", "dy"}, r.out[0], r.in[1], r.in[0], r.attributes));
   return verifyChoice("conv2d.backwardInput", r.attributes + kAfterGroups);
 }
 std::unique_ptr<OpPlan> planBackwardInput(const OpRequest& r) {
@@ -82,7 +91,8 @@ std::unique_ptr<OpPlan> planBackwardInput(const OpRequest& r) {
 }
 
 Status verifyBackwardFilter(const OpRequest& r) {
-  STRIATE_TRY(verifyConvolution({"conv2d.backwardFilter", "x", "dfilter", "dy"}, r.in[0], r.out[0], r.in[1], r.attributes));
+  STRIATE_TRY(
+      verifyConvolution({"conv2d.backwardFilter", "x", "dfilter", "dy"}, r.in[0], r.out[0], r.in[1], r.attributes));
   return verifyChoice("conv2d.backwardFilter", r.attributes + kAfterGroups);
 }
 std::unique_ptr<OpPlan> planBackwardFilter(const OpRequest& r) {
@@ -91,8 +101,9 @@ std::unique_ptr<OpPlan> planBackwardFilter(const OpRequest& r) {
 
 constexpr const char* kForwardOperands[] = {"x", "filter", "bias?", "residual?", nullptr};
 constexpr const char* kForwardResults[] = {"y", nullptr};
-constexpr const char* kForwardAttributes[] = {"strideH",   "strideW", "padTop",     "padBottom", "padLeft",   "padRight", "dilationH",
-                                              "dilationW", "groups",  "activation", "slope",     "algorithm", "exact",    nullptr};
+constexpr const char* kForwardAttributes[] = {"strideH",  "strideW",   "padTop",    "padBottom", "padLeft",
+                                              "padRight", "dilationH", "dilationW", "groups",    "activation",
+                                              "slope",    "algorithm", "exact",     nullptr};
 constexpr const char* kBackwardAttributes[] = {"strideH",   "strideW",   "padTop", "padBottom", "padLeft", "padRight",
                                                "dilationH", "dilationW", "groups", "algorithm", "exact",   nullptr};
 constexpr const char* kBackwardInputOperands[] = {"dy", "filter", nullptr};
@@ -108,9 +119,10 @@ std::string convKernelName(const char* direction, const char* algorithm, const c
 
 const OpEntry kConv2dOps[3] = {
     {"conv2d", kForwardOperands, kForwardResults, kForwardAttributes, verifyForward, planForward},
-    {"conv2d.backwardInput", kBackwardInputOperands, kBackwardInputResults, kBackwardAttributes, verifyBackwardInput, planBackwardInput},
-    {"conv2d.backwardFilter", kBackwardFilterOperands, kBackwardFilterResults, kBackwardAttributes, verifyBackwardFilter,
-     planBackwardFilter},
+    {"conv2d.backwardInput", kBackwardInputOperands, kBackwardInputResults, kBackwardAttributes, verifyBackwardInput,
+     planBackwardInput},
+    {"conv2d.backwardFilter", kBackwardFilterOperands, kBackwardFilterResults, kBackwardAttributes,
+     verifyBackwardFilter, planBackwardFilter},
 };
 
 }  // namespace striate

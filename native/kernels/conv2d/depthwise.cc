@@ -28,15 +28,16 @@ class Forward final : public Depthwise {
     if (multiplier_ > 1) packPlanes(f32(in[1]), planes);
     const float* w = multiplier_ > 1 ? planes : f32(in[1]);
     overRows(context, [&](const IndirectProblem& problem, int64_t first, int64_t last) {
-      const Pointers pointers =
-          pointersAt(context.scratch + zeroBytes() + filterBytes() + slotBytes() * static_cast<size_t>(ThreadPool::slot()));
+      const Pointers pointers = pointersAt(context.scratch + zeroBytes() + filterBytes() +
+                                           slotBytes() * static_cast<size_t>(ThreadPool::slot()));
       for (int64_t row = first; row < last; row += blockRows_) {
         const int64_t count = std::min(blockRows_, last - row);
-        fillSourceRows(problem, 0, g_.taps(), row, count, f32(in[0]), g_.inputPixel, reinterpret_cast<const float*>(context.scratch),
-                       pointers.source, blockRows_);
+        fillSourceRows(problem, 0, g_.taps(), row, count, f32(in[0]), g_.inputPixel,
+                       reinterpret_cast<const float*>(context.scratch), pointers.source, blockRows_);
         fillTargetRows(problem, row, count, f32(out[0]), g_.outputPixel, pointers.target);
         if (in[3] != nullptr) {
-          fillTargetRows(problem, row, count, const_cast<float*>(f32(in[3])), residualPixel_, const_cast<float**>(pointers.residual));
+          fillTargetRows(problem, row, count, const_cast<float*>(f32(in[3])), residualPixel_,
+                         const_cast<float**>(pointers.residual));
         }
         for (int64_t m = 0; m < count; m += kDepthwiseRows) {
           tile(pointers, m, std::min<int64_t>(kDepthwiseRows, count - m), w, f32(in[2]), in[3] != nullptr);
@@ -47,9 +48,7 @@ class Forward final : public Depthwise {
   }
 
  private:
-  size_t slotBytes() const {
-    return pointerBytes() + (multiplier_ == 1 ? 0 : floatBytes(kDepthwiseRows * g_.filters));
-  }
+  size_t slotBytes() const { return pointerBytes() + (multiplier_ == 1 ? 0 : floatBytes(kDepthwiseRows * g_.filters)); }
   void tile(const Pointers& pointers, int64_t m, int64_t rows, const float* w, const float* bias, bool residual) const {
     DepthwiseTile t;
     t.rows = pointers.source + m;
@@ -120,7 +119,9 @@ Depthwise::Depthwise(const ConvRequest& request, const char* direction, std::vec
   rowsPerTask_ = ceilDiv(ceilDiv(rows, tasks), kDepthwiseRows) * kDepthwiseRows;
 }
 
-size_t Depthwise::pointerBytes() const { return (static_cast<size_t>(blockRows_ * (mostTaps_ + 2)) * sizeof(void*) + 63) & ~size_t{63}; }
+size_t Depthwise::pointerBytes() const {
+  return (static_cast<size_t>(blockRows_ * (mostTaps_ + 2)) * sizeof(void*) + 63) & ~size_t{63};
+}
 
 Depthwise::Pointers Depthwise::pointersAt(std::byte* base) const {
   constexpr auto kPointer = static_cast<int64_t>(sizeof(void*));
@@ -153,7 +154,9 @@ void Depthwise::takeApart(const RunContext& context, const float* dy, float* pla
 
 size_t Depthwise::zeroBytes() const { return floatBytes(std::max(g_.channels, g_.filters)); }
 size_t Depthwise::filterBytes() const { return multiplier_ == 1 ? 0 : floatBytes(g_.taps() * g_.filters); }
-size_t Depthwise::planesBytes() const { return multiplier_ == 1 ? 0 : floatBytes(g_.images * g_.oh * g_.ow * g_.filters); }
+size_t Depthwise::planesBytes() const {
+  return multiplier_ == 1 ? 0 : floatBytes(g_.images * g_.oh * g_.ow * g_.filters);
+}
 
 std::unique_ptr<OpPlan> planDepthwiseForward(const ConvRequest& request, std::string* why) {
   *why = depthwiseRefusal(request);

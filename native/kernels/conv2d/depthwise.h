@@ -1,8 +1,8 @@
 // What the three directions of depthwise convolution share: problems cut into tasks, pointers per thread, planes.
 //
-// Every filter reads one input channel. With a multiplier m, output channel c * m + j belongs to input channel c: plane j is then a
-// depthwise convolution with one filter per channel, and the planes are interleaved afterwards (forward) or dy is taken apart into
-// planes first (gradients).
+// Every filter reads one input channel. With a multiplier m, output channel c * m + j belongs to input channel c: plane
+// j is then a depthwise convolution with one filter per channel, and the planes are interleaved afterwards (forward) or
+// dy is taken apart into planes first (gradients).
 #pragma once
 #include <algorithm>
 #include <string>
@@ -47,7 +47,8 @@ class Depthwise : public OpPlan {
   void overRows(const RunContext& context, const Task& task) const {
     const int64_t images = g_.liveImages(context.rows);
     int64_t tasks = 0;
-    for (const IndirectProblem& problem : problems_) tasks += ceilDiv(images * problem.gridH * problem.gridW, rowsPerTask_);
+    for (const IndirectProblem& problem : problems_)
+      tasks += ceilDiv(images * problem.gridH * problem.gridW, rowsPerTask_);
     context.pool->parallelFor(tasks, [&](int64_t index) {
       for (const IndirectProblem& problem : problems_) {
         const int64_t rows = images * problem.gridH * problem.gridW;
@@ -65,8 +66,8 @@ class Depthwise : public OpPlan {
   const DepthwiseKernels& kernels_;
   std::vector<IndirectProblem> problems_;
   int64_t multiplier_;
-  int64_t mostTaps_ = 1;     // of any problem
-  int64_t blockRows_ = 0;    // whose pointers are made at once
+  int64_t mostTaps_ = 1;   // of any problem
+  int64_t blockRows_ = 0;  // whose pointers are made at once
   int64_t rowsPerTask_ = 0;
 };
 

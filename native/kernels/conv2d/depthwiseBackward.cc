@@ -74,7 +74,8 @@ class BackwardInput final : public Depthwise {
   size_t orderedBytes() const { return floatBytes(g_.taps() * g_.filters); }
   int64_t offsetOf(const IndirectProblem& problem) const {
     int64_t offset = 0;
-    for (const IndirectProblem* p = problems_.data(); p != &problem; ++p) offset += static_cast<int64_t>(p->taps.size()) * g_.filters;
+    for (const IndirectProblem* p = problems_.data(); p != &problem; ++p)
+      offset += static_cast<int64_t>(p->taps.size()) * g_.filters;
     return offset;
   }
   // ordered[phase][j][tap of the phase][c]
@@ -82,7 +83,8 @@ class BackwardInput final : public Depthwise {
     for (const IndirectProblem& problem : problems_) {
       for (int64_t j = 0; j < multiplier_; ++j) {
         for (const Tap& tap : problem.taps) {
-          std::memcpy(ordered, filter + (j * g_.taps() + tap.index) * pixel, static_cast<size_t>(g_.channels) * sizeof(float));
+          std::memcpy(ordered, filter + (j * g_.taps() + tap.index) * pixel,
+                      static_cast<size_t>(g_.channels) * sizeof(float));
           ordered += g_.channels;
         }
       }
@@ -93,9 +95,13 @@ class BackwardInput final : public Depthwise {
 
 class BackwardFilter final : public Depthwise {
  public:
-  explicit BackwardFilter(const ConvRequest& request) : Depthwise(request, "bwd_filter", {forwardProblem(request.geometry)}) {
+  explicit BackwardFilter(const ConvRequest& request)
+      : Depthwise(request, "bwd_filter", {forwardProblem(request.geometry)}) {
     const int64_t rows = g_.images * g_.oh * g_.ow;
-    int64_t chunks = g_.flops() < 2 * kDepthwiseTaskFlops ? 1 : static_cast<int64_t>(std::min(static_cast<double>(kMostPartials), g_.flops() / kDepthwiseTaskFlops));
+    int64_t chunks =
+        g_.flops() < 2 * kDepthwiseTaskFlops
+            ? 1
+            : static_cast<int64_t>(std::min(static_cast<double>(kMostPartials), g_.flops() / kDepthwiseTaskFlops));
     chunks = std::clamp<int64_t>(chunks, 1, ceilDiv(rows, blockRows_));
     rowsPerTask_ = chunks == 1 ? rows : ceilDiv(ceilDiv(rows, chunks), blockRows_) * blockRows_;
     chunks_ = ceilDiv(rows, rowsPerTask_);
@@ -120,7 +126,8 @@ class BackwardFilter final : public Depthwise {
       float* partial = reinterpret_cast<float*>(partials + partialBytes() * static_cast<size_t>(first / rowsPerTask_));
       for (int64_t row = first; row < last; row += blockRows_) {
         const int64_t count = std::min(blockRows_, last - row);
-        fillSourceRows(problem, 0, g_.taps(), row, count, f32(in[0]), g_.inputPixel, zeros, pointers.source, blockRows_);
+        fillSourceRows(problem, 0, g_.taps(), row, count, f32(in[0]), g_.inputPixel, zeros, pointers.source,
+                       blockRows_);
         block(pointers, dy + row * dyPixel, dyPixel, count, partial, row != first);
       }
     });
@@ -130,14 +137,16 @@ class BackwardFilter final : public Depthwise {
 
  private:
   size_t partialBytes() const { return floatBytes(g_.taps() * g_.filters); }
-  void block(const Pointers& pointers, const float* dy, int64_t dyPixel, int64_t count, float* partial, bool add) const {
+  void block(const Pointers& pointers, const float* dy, int64_t dyPixel, int64_t count, float* partial,
+             bool add) const {
     const int64_t parts = ceilDiv(g_.taps(), kDepthwiseTaps);
     for (int64_t j = 0; j < multiplier_; ++j) {
       for (int64_t part = 0; part < parts; ++part) {
         const int64_t tap = g_.taps() * part / parts;
         const int64_t taps = g_.taps() * (part + 1) / parts - tap;
-        kernels_.filterTile[taps - 1]({pointers.source + tap * blockRows_, blockRows_, dy + j * g_.channels, dyPixel, count,
-                                       partial + (j * g_.taps() + tap) * g_.channels, g_.channels, g_.channels, add});
+        kernels_.filterTile[taps - 1]({pointers.source + tap * blockRows_, blockRows_, dy + j * g_.channels, dyPixel,
+                                       count, partial + (j * g_.taps() + tap) * g_.channels, g_.channels, g_.channels,
+                                       add});
       }
     }
   }

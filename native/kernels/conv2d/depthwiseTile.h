@@ -1,11 +1,11 @@
-// Register tiles of depthwise convolution: one input channel per filter, so nothing is contracted and vectors run over channels.
-// Plain data and function pointers only (ISA files include this).
+// Register tiles of depthwise convolution: one input channel per filter, so nothing is contracted and vectors run over
+// channels. Plain data and function pointers only (ISA files include this).
 //
 //   DepthwiseTile         C[m][c] = act(sum_t rows[t][m][c] * w[t][c] + bias[c] + residual[m][c])
 //   DepthwiseFilterTile   C[t][c] (+)= sum_p rows[t][p][c] * dy[p][c]
 //
-// A multiply-add needs a load of its own (of x), so two loads a cycle, not the FMA units, are the limit: 4 pixels share each
-// load of w, which makes 10 loads for 8 FMAs.
+// A multiply-add needs a load of its own (of x), so two loads a cycle, not the FMA units, are the limit: 4 pixels share
+// each load of w, which makes 10 loads for 8 FMAs.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -45,7 +45,7 @@ struct DepthwiseFilterTile {
 using DepthwiseFilterTileFn = void (*)(const DepthwiseFilterTile&);
 
 struct DepthwiseKernels {
-  DepthwiseTileFn tile[kDepthwiseRows];               // entry m - 1: m rows
+  DepthwiseTileFn tile[kDepthwiseRows];              // entry m - 1: m rows
   DepthwiseFilterTileFn filterTile[kDepthwiseTaps];  // entry t - 1: t taps
   // y[i] = act(y[i] + bias[i] + residual[i]), bias and residual may be null
   void (*finishRow)(float* y, const float* bias, const float* residual, int64_t n, int activation, float slope);

@@ -20,7 +20,8 @@ STRIATE_INLINE void storeLanes(Vec v, float* p, int n) {
   }
 }
 
-__attribute__((noinline)) void finishRow(float* y, const float* bias, const float* residual, int64_t n, int activation, float slope) {
+__attribute__((noinline)) void finishRow(float* y, const float* bias, const float* residual, int64_t n, int activation,
+                                         float slope) {
   const Vec slopes = Vec::broadcast(slope);
   for (int64_t i = 0; i < n; i += Vec::width) {
     const int left = n - i < Vec::width ? static_cast<int>(n - i) : Vec::width;
@@ -47,7 +48,8 @@ STRIATE_INLINE void depthwiseBlock(const DepthwiseTile& t, int64_t c0, int n) {
     repeat<kVecs>(STRIATE_LAMBDA(auto v) { wv[v] = loadLanes<kPartial>(w + v * Vec::width, n); });
     repeat<kRows>(STRIATE_LAMBDA(auto m) {
       const float* x = rows[m] + offset;
-      repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), wv[v], acc[m][v]); });
+      repeat<kVecs>(
+          STRIATE_LAMBDA(auto v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), wv[v], acc[m][v]); });
     });
   }
   if (t.residual != nullptr) {
@@ -61,7 +63,9 @@ STRIATE_INLINE void depthwiseBlock(const DepthwiseTile& t, int64_t c0, int n) {
     repeat<kRows>(STRIATE_LAMBDA(auto m) { repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = reluV(acc[m][v]); }); });
   } else if (t.activation == kActivationLeakyRelu) {
     const Vec slope = Vec::broadcast(t.slope);
-    repeat<kRows>(STRIATE_LAMBDA(auto m) { repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = leakyReluV(acc[m][v], slope); }); });
+    repeat<kRows>(STRIATE_LAMBDA(auto m) {
+      repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = leakyReluV(acc[m][v], slope); });
+    });
   }
   repeat<kRows>(STRIATE_LAMBDA(auto m) {
     repeat<kVecs>(STRIATE_LAMBDA(auto v) { storeLanes<kPartial>(acc[m][v], t.c[m] + c0 + v * Vec::width, n); });
@@ -92,7 +96,8 @@ STRIATE_INLINE void depthwiseFilterBlock(const DepthwiseFilterTile& t, int64_t c
     repeat<kVecs>(STRIATE_LAMBDA(auto v) { d[v] = loadLanes<kPartial>(dy + v * Vec::width, n); });
     repeat<kTaps>(STRIATE_LAMBDA(auto m) {
       const float* x = t.rows[m * t.rowStride + p] + c0;
-      repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), d[v], acc[m][v]); });
+      repeat<kVecs>(
+          STRIATE_LAMBDA(auto v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), d[v], acc[m][v]); });
     });
   }
   repeat<kTaps>(STRIATE_LAMBDA(auto m) {

@@ -6,8 +6,8 @@ namespace striate {
 
 const DepthwiseKernels kDepthwiseSse2 = {
     {depthwiseTile<1>, depthwiseTile<2>, depthwiseTile<3>, depthwiseTile<4>},
-    {depthwiseFilterTile<1>, depthwiseFilterTile<2>, depthwiseFilterTile<3>, depthwiseFilterTile<4>, depthwiseFilterTile<5>,
-     depthwiseFilterTile<6>},
+    {depthwiseFilterTile<1>, depthwiseFilterTile<2>, depthwiseFilterTile<3>, depthwiseFilterTile<4>,
+     depthwiseFilterTile<5>, depthwiseFilterTile<6>},
     finishRow,
 };
 

@@ -1,5 +1,5 @@
-// algorithm "im2col": the whole matrix of columns is written out, then multiplied. What textbooks and older frameworks do, kept
-// to compare with; a few images at a time, so that the matrix stays within kMostColumns (one image at least).
+// algorithm "im2col": the whole matrix of columns is written out, then multiplied. What textbooks and older frameworks
+// do, kept to compare with; a few images at a time, so that the matrix stays within kMostColumns (one image at least).
 #include <algorithm>
 #include <utility>
 
@@ -22,15 +22,18 @@ struct Columns {
   int64_t images;  // of one chunk
 
   explicit Columns(const ConvGeometry& g)
-      : window{g.h,       g.w,       g.channels, g.inputPixel, g.oh,     g.ow,      g.taps() * g.channels, g.kernelH,
-               g.kernelW, g.strideH, g.strideW,  g.padTop,     g.padLeft, g.dilationH, g.dilationW},
+      : window{g.h,        g.w,       g.channels, g.inputPixel, g.oh,     g.ow,      g.taps() * g.channels,
+               g.kernelH,  g.kernelW, g.strideH,  g.strideW,    g.padTop, g.padLeft, g.dilationH,
+               g.dilationW},
         depth(g.taps() * g.channels),
         pixels(g.oh * g.ow),
-        images(std::clamp<int64_t>(static_cast<int64_t>(kMostColumns / (static_cast<double>(depth) * static_cast<double>(pixels))), 1,
-                                   g.images)) {}
+        images(std::clamp<int64_t>(
+            static_cast<int64_t>(kMostColumns / (static_cast<double>(depth) * static_cast<double>(pixels))), 1,
+            g.images)) {}
   size_t bytes() const {
     // Only a hostile Program gets here with a product that does not fit; its scratch is then refused as too large.
-    const double wanted = static_cast<double>(images) * static_cast<double>(pixels) * static_cast<double>(depth) * sizeof(float);
+    const double wanted =
+        static_cast<double>(images) * static_cast<double>(pixels) * static_cast<double>(depth) * sizeof(float);
     if (wanted > 0x1p60) return size_t{1} << 60;
     return align64(static_cast<size_t>(images * pixels * depth) * sizeof(float));
   }
@@ -51,7 +54,8 @@ IndirectProblem denseRows() {
 
 class Explicit : public OpPlan {
  public:
-  Explicit(const ConvRequest& request, const char* direction) : geometry_(request.geometry), columns_(request.geometry), isa_(request.op.isa) {
+  Explicit(const ConvRequest& request, const char* direction)
+      : geometry_(request.geometry), columns_(request.geometry), isa_(request.op.isa) {
     kernel = convKernelName(direction, "im2col", wideTileName(gemmKernels(isa_)), isa_);
   }
 
@@ -60,10 +64,12 @@ class Explicit : public OpPlan {
   template <class Body>
   void overChunks(const RunContext& context, const Body& body) const {
     const int64_t live = geometry_.liveImages(context.rows);
-    for (int64_t image = 0; image < live; image += columns_.images) body(image, std::min(columns_.images, live - image));
+    for (int64_t image = 0; image < live; image += columns_.images)
+      body(image, std::min(columns_.images, live - image));
   }
   void gather(const RunContext& context, const float* x, int64_t image, int64_t images, float* columns) const {
-    gatherImages(*context.pool, isa_, columns_.window, images, x + image * geometry_.h * geometry_.w * geometry_.inputPixel, columns);
+    gatherImages(*context.pool, isa_, columns_.window, images,
+                 x + image * geometry_.h * geometry_.w * geometry_.inputPixel, columns);
   }
   ConvGeometry geometry_;
   Columns columns_;
@@ -76,7 +82,9 @@ class Product : public Explicit {
       : Explicit(request, direction), gemm_(std::move(spec), request.op.in[1].constant) {}
   size_t scratchBytes() const override { return columns_.bytes() + gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
-  void pack(const RunContext& context, const void* const* in, float* packed) const override { gemm_.pack(context, in[1], packed); }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override {
+    gemm_.pack(context, in[1], packed);
+  }
 
  protected:
   float* columnsOf(const RunContext& context) const { return reinterpret_cast<float*>(context.scratch); }
@@ -127,7 +135,8 @@ class BackwardInput final : public Product {
 
 class BackwardFilter final : public Explicit {
  public:
-  BackwardFilter(const ConvRequest& request, OverPixelsSpec spec) : Explicit(request, "bwd_filter"), gemm_(std::move(spec)) {}
+  BackwardFilter(const ConvRequest& request, OverPixelsSpec spec)
+      : Explicit(request, "bwd_filter"), gemm_(std::move(spec)) {}
   size_t scratchBytes() const override { return columns_.bytes() + gemm_.scratchBytes(); }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     float* columns = reinterpret_cast<float*>(context.scratch);

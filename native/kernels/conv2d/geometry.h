@@ -11,8 +11,8 @@ namespace striate {
 struct ConvGeometry {
   int64_t images = 0;  // capacity
   bool batched = false;
-  int64_t h = 0, w = 0, channels = 0;       // input
-  int64_t oh = 0, ow = 0, filters = 0;      // output
+  int64_t h = 0, w = 0, channels = 0;   // input
+  int64_t oh = 0, ow = 0, filters = 0;  // output
   int64_t kernelH = 0, kernelW = 0;
   int64_t strideH = 1, strideW = 1, padTop = 0, padBottom = 0, padLeft = 0, padRight = 0;
   int64_t dilationH = 1, dilationW = 1, groups = 1;
@@ -22,7 +22,8 @@ struct ConvGeometry {
   int64_t groupChannels() const { return channels / groups; }
   int64_t groupFilters() const { return filters / groups; }
   bool pointwise() const {  // one tap on every pixel: a plain matrix product
-    return kernelH == 1 && kernelW == 1 && strideH == 1 && strideW == 1 && oh == h && ow == w && padTop == 0 && padLeft == 0;
+    return kernelH == 1 && kernelW == 1 && strideH == 1 && strideW == 1 && oh == h && ow == w && padTop == 0 &&
+           padLeft == 0;
   }
   bool depthwise() const { return groups == channels && channels > 1; }
   double flops() const {
@@ -32,7 +33,18 @@ struct ConvGeometry {
 };
 
 // Positions of the attributes that all directions share; see lib/graph/opSchema.ts.
-enum ConvAttribute : int { kStrideH, kStrideW, kPadTop, kPadBottom, kPadLeft, kPadRight, kDilationH, kDilationW, kGroups, kAfterGroups };
+enum ConvAttribute : int {
+  kStrideH,
+  kStrideW,
+  kPadTop,
+  kPadBottom,
+  kPadLeft,
+  kPadRight,
+  kDilationH,
+  kDilationW,
+  kGroups,
+  kAfterGroups
+};
 
 struct ConvNames {
   const char* op;
@@ -41,21 +53,24 @@ struct ConvNames {
   const char* output;  // "y" or "dy"
 };
 
-ConvGeometry readConvolution(const TensorDesc& input, const TensorDesc& filter, const TensorDesc& output, const double* attributes);
+ConvGeometry readConvolution(const TensorDesc& input, const TensorDesc& filter, const TensorDesc& output,
+                             const double* attributes);
 // Refuses what readConvolution could not stand, and every disagreement of shapes.
-Status verifyConvolution(const ConvNames& names, const TensorDesc& input, const TensorDesc& filter, const TensorDesc& output,
-                         const double* attributes);
+Status verifyConvolution(const ConvNames& names, const TensorDesc& input, const TensorDesc& filter,
+                         const TensorDesc& output, const double* attributes);
 // The window of a sliding op over h x w that must give oh x ow: shared with im2col. `at` points at strideH.
 struct Window {
   int64_t kernelH, kernelW, dilationH, dilationW;
 };
-Status verifyWindow(const char* op, const double* at, const Window& window, int64_t h, int64_t w, int64_t oh, int64_t ow);
+Status verifyWindow(const char* op, const double* at, const Window& window, int64_t h, int64_t w, int64_t oh,
+                    int64_t ow);
 
 // Rows of the grid are output pixels, the source is the input.
 IndirectProblem forwardProblem(const ConvGeometry& g);
 // Rows of the grid are input pixels of one phase of the stride, the source is the output's gradient. Phases that no tap
-// reaches are left out and counted in *untouched: their gradient is zero. False where there would be more than kMostPhases: the
-// search for a task's phase is linear, so many occur only for kernels and strides of patches, and col2im is no worse there.
+// reaches are left out and counted in *untouched: their gradient is zero. False where there would be more than
+// kMostPhases: the search for a task's phase is linear, so many occur only for kernels and strides of patches, and
+// col2im is no worse there.
 inline constexpr size_t kMostPhases = 256;
 bool inputGradientProblems(const ConvGeometry& g, std::vector<IndirectProblem>* problems, int64_t* untouched);
 

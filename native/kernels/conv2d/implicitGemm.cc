@@ -23,7 +23,9 @@ class IndirectConv : public OpPlan {
       : geometry_(g), pixelsPerImage_(pixelsPerImage), gemm_(std::move(spec), constantFilter) {}
   size_t scratchBytes() const override { return gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
-  void pack(const RunContext& context, const void* const* in, float* packed) const override { gemm_.pack(context, in[1], packed); }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override {
+    gemm_.pack(context, in[1], packed);
+  }
 
  protected:
   void multiply(const RunContext& context, const void* filter, IndirectOperands operands) const {
@@ -70,7 +72,8 @@ class BackwardInput final : public IndirectConv {
     const int64_t lines = geometry_.liveImages(context.rows) * geometry_.h;
     const int64_t tasks = std::clamp<int64_t>(lines * geometry_.w * geometry_.channels / (512 << 10), 1, lines);
     context.pool->parallelFor(tasks, [&](int64_t task) {
-      for (int64_t pixel = lines * task / tasks * geometry_.w; pixel < lines * (task + 1) / tasks * geometry_.w; ++pixel) {
+      for (int64_t pixel = lines * task / tasks * geometry_.w; pixel < lines * (task + 1) / tasks * geometry_.w;
+           ++pixel) {
         std::memset(dx + pixel * geometry_.inputPixel, 0, static_cast<size_t>(geometry_.channels) * sizeof(float));
       }
     });
@@ -117,7 +120,8 @@ IndirectSpec backwardInputSpec(const ConvRequest& request) {
 }
 
 template <class Plan, class... Arguments>
-std::unique_ptr<OpPlan> named(const ConvRequest& request, const char* direction, const char* algorithm, Arguments&&... arguments) {
+std::unique_ptr<OpPlan> named(const ConvRequest& request, const char* direction, const char* algorithm,
+                              Arguments&&... arguments) {
   auto plan = std::make_unique<Plan>(request.geometry, std::forward<Arguments>(arguments)...);
   plan->kernel = convKernelName(direction, algorithm, wideTileName(gemmKernels(request.op.isa)), request.op.isa);
   return plan;
@@ -188,7 +192,8 @@ std::unique_ptr<OpPlan> planPointwiseBackwardInput(const ConvRequest& request, s
   const int64_t pixels = request.geometry.h * request.geometry.w;
   spec.images *= pixels;
   spec.problems = {pointwiseProblem()};
-  return named<BackwardInput>(request, "bwd_input", "pointwise", std::move(spec), pixels, request.op.in[1].constant, false);
+  return named<BackwardInput>(request, "bwd_input", "pointwise", std::move(spec), pixels, request.op.in[1].constant,
+                              false);
 }
 
 std::unique_ptr<OpPlan> planImplicitBackwardInput(const ConvRequest& request, std::string* why) {
@@ -198,7 +203,8 @@ std::unique_ptr<OpPlan> planImplicitBackwardInput(const ConvRequest& request, st
     *why = message::join("the stride makes more than ", kMostPhases, " phases");
     return nullptr;
   }
-  return named<BackwardInput>(request, "bwd_input", "igemm", std::move(spec), 1, request.op.in[1].constant, untouched > 0);
+  return named<BackwardInput>(request, "bwd_input", "igemm", std::move(spec), 1, request.op.in[1].constant,
+                              untouched > 0);
 }
 
 std::unique_ptr<OpPlan> planPointwiseBackwardFilter(const ConvRequest& request, std::string* why) {

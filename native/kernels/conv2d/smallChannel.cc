@@ -1,7 +1,7 @@
-// Few input channels: a row of the kernel touches kernelW * channels contiguous floats of a dense image line, so it can be one
-// tap of that many channels. A row pointer then serves 21 multiply-adds instead of 3 (ResNet's stem), and fewer pointers are
-// made. Horizontal padding must be in memory for that: the images are copied once, with zeros at both ends of each line, which
-// costs less than a percent where each value is used kernelH * kernelW * filters times.
+// Few input channels: a row of the kernel touches kernelW * channels contiguous floats of a dense image line, so it can
+// be one tap of that many channels. A row pointer then serves 21 multiply-adds instead of 3 (ResNet's stem), and fewer
+// pointers are made. Horizontal padding must be in memory for that: the images are copied once, with zeros at both ends
+// of each line, which costs less than a percent where each value is used kernelH * kernelW * filters times.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -60,7 +60,8 @@ class RowSource {
  public:
   RowSource(const ConvGeometry& g, Lines lines) : g_(g), lines_(lines) {}
   size_t bytes() const {
-    return lines_.copied ? (static_cast<size_t>(g_.images * g_.h * lineFloats()) * sizeof(float) + 63) & ~size_t{63} : 0;
+    return lines_.copied ? (static_cast<size_t>(g_.images * g_.h * lineFloats()) * sizeof(float) + 63) & ~size_t{63}
+                         : 0;
   }
   // The image to read: x, or its copy in `scratch`.
   const float* prepare(const RunContext& context, const float* x, std::byte* scratch) const {
@@ -99,10 +100,14 @@ class RowSource {
 class Forward final : public OpPlan {
  public:
   Forward(const ConvRequest& request, Lines lines, IndirectSpec spec)
-      : geometry_(request.geometry), source_(request.geometry, lines), gemm_(std::move(spec), request.op.in[1].constant) {}
+      : geometry_(request.geometry),
+        source_(request.geometry, lines),
+        gemm_(std::move(spec), request.op.in[1].constant) {}
   size_t scratchBytes() const override { return source_.bytes() + gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
-  void pack(const RunContext& context, const void* const* in, float* packed) const override { gemm_.pack(context, in[1], packed); }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override {
+    gemm_.pack(context, in[1], packed);
+  }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     IndirectOperands operands;
     operands.images = geometry_.liveImages(context.rows);

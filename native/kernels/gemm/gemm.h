@@ -11,8 +11,10 @@
 //
 // Sizes per instruction set (rows x columns of accumulators):
 //   avx2  6 x 16   12 accumulators + 2 of B + 1 broadcast of A = 15 of 16 registers; per k 12 FMAs, 8 loads
-//         8 x 8    for at most 8 columns: latency 4 x 2 units need 8 chains. 12 x 8 would have a better ratio of loads, but 12 row
-//                  pointers do not fit the general registers: 3 % slower. Over pixels (one pointer) 12 x 8 is 8 % faster.
+//         8 x 8    for at most 8 columns: latency 4 x 2 units need 8 chains. 12 x 8 would have a better ratio of loads,
+//         but 12 row
+//                  pointers do not fit the general registers: 3 % slower. Over pixels (one pointer) 12 x 8 is 8 %
+//                  faster.
 //   sse2  4 x 8,  8 x 4      neon  8 x 8, 12 x 4
 // Later sets fit the same table: 14 x 32 on avx512.
 #pragma once
@@ -28,16 +30,17 @@ inline constexpr int kMaxTileRows = 16;
 struct IndirectTile {
   const float* const* rows;  // rows[t * rowStride + m] + offset: `channels` contiguous floats, any alignment
   int64_t rowStride;
-  int64_t offset;            // the same for every row: first channel of a group or of a block of channels
-  int64_t taps;              // any, 0 included: the sum is then empty
-  int64_t channels;          // any
-  const float* b;            // b[(t * channels + k) * width + n], width = that of the tile; columns >= n hold zeros
-  float* const* c;           // c[m] + column
+  int64_t offset;                // the same for every row: first channel of a group or of a block of channels
+  int64_t taps;                  // any, 0 included: the sum is then empty
+  int64_t channels;              // any
+  const float* b;                // b[(t * channels + k) * width + n], width = that of the tile; columns >= n hold zeros
+  float* const* c;               // c[m] + column
   const float* const* residual;  // residual[m] + column, or null; may be c itself (that is how long sums continue)
   int64_t column;
   const float* bias;  // bias + column, or null
   int columns;        // live columns, 1 .. width of the tile; others are neither read nor written
-  bool contiguous;    // c[m + 1] == c[m] + columns: a row may be stored in whole vectors if a later one overwrites the excess
+  bool contiguous;    // c[m + 1] == c[m] + columns: a row may be stored in whole vectors if a later one overwrites the
+                      // excess
   int activation;
   float slope;
 };
@@ -46,9 +49,9 @@ using IndirectTileFn = void (*)(const IndirectTile&);
 struct PixelTile {
   const float* const* rows;  // rows[p] + offset: as many contiguous floats as the tile has rows
   int64_t offset;
-  int64_t pixels;            // any
-  const float* b;            // b[p * width + n]; columns >= n hold zeros
-  float* c;                  // c[m * cStride + n]
+  int64_t pixels;  // any
+  const float* b;  // b[p * width + n]; columns >= n hold zeros
+  float* c;        // c[m * cStride + n]
   int64_t cStride;
   int columns;  // live columns
   bool add;     // add to c instead of overwriting it
@@ -66,8 +69,8 @@ struct GemmKernels {
   IndirectTileFn narrow[kMaxTileRows];
   PixelTileFn wideOverPixels[kMaxTileRows];
   PixelTileFn narrowOverPixels[kMaxTileRows];
-  // packed[k * width + n] for k < depth, width = lanes or 2 * lanes, zeros in columns >= `columns`: from b[k * stride + n] or,
-  // transposed, from b[n * stride + k].
+  // packed[k * width + n] for k < depth, width = lanes or 2 * lanes, zeros in columns >= `columns`: from b[k * stride +
+  // n] or, transposed, from b[n * stride + k].
   void (*packRows)(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed);
   void (*packTransposed)(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed);
 };

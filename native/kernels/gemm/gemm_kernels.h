@@ -1,8 +1,9 @@
 // The register tiles of gemm.h over the Vec of the vec_<isa>.h included before.
 //
-// Measured on Zen 4 (avx2, FMA peak 110 GFLOP/s), one thread, panel and rows in L1: the 6 x 16 tile runs at 92 with 16 terms, 109 with
-// 64, 115 with 256 (the clock rises a little), so the loop has nothing left to give; what remains to win is outside of it: pointers and
-// stores of short sums (LeNet's first layer, 25 terms, 6 of 8 lanes: 30 to 40), and Winograd.
+// Measured on Zen 4 (avx2, FMA peak 110 GFLOP/s), one thread, panel and rows in L1: the 6 x 16 tile runs at 92 with 16
+// terms, 109 with 64, 115 with 256 (the clock rises a little), so the loop has nothing left to give; what remains to
+// win is outside of it: pointers and stores of short sums (LeNet's first layer, 25 terms, 6 of 8 lanes: 30 to 40), and
+// Winograd.
 #pragma once
 #include "kernels/gemm/gemm.h"
 #include "simd/epilogue.h"
@@ -88,7 +89,8 @@ void indirectTile(const IndirectTile& t) {
     repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] = rows[m] + t.offset; });
 #pragma GCC unroll 4
     for (int64_t k = 0; k < channels; ++k, b += kWidth) {
-      acc.multiplyAdd(STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + k); }, b);
+      acc.multiplyAdd(
+          STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + k); }, b);
     }
   }
 
@@ -103,9 +105,8 @@ void indirectTile(const IndirectTile& t) {
     return;
   }
   if (t.residual != nullptr) {  // full here
-    acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
-      return add(x, Vec::load(t.residual[m] + t.column + v * Vec::width));
-    });
+    acc.each(
+        STRIATE_LAMBDA(auto m, auto v, Vec x) { return add(x, Vec::load(t.residual[m] + t.column + v * Vec::width)); });
   }
   if (t.activation == kActivationRelu) {
     acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return reluV(x); });
@@ -147,7 +148,8 @@ void pixelTile(const PixelTile& t) {
 #pragma GCC unroll 4
   for (int64_t p = 0; p < t.pixels; ++p, b += kWidth) {
     const float* a = rows[p] + offset;
-    acc.multiplyAdd(STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a + m); }, b);
+    acc.multiplyAdd(
+        STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a + m); }, b);
   }
   if (t.columns == kWidth) {
     acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {

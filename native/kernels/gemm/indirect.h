@@ -1,8 +1,10 @@
 // The driver of the indirect tile: convolution forward, its input gradient and matmul are all
 //
-//   target[r][g, n] = act(sum over taps t, channels k of source[pixel(r, t)][g, k] * B[t][g, k, n] + bias[n] + residual[r][g, n])
+//   target[r][g, n] = act(sum over taps t, channels k of source[pixel(r, t)][g, k] * B[t][g, k, n] + bias[n] +
+//   residual[r][g, n])
 //
-// where r runs over a grid of target pixels and pixel(r, t) is affine in r. A plan is immutable; several runs may use it.
+// where r runs over a grid of target pixels and pixel(r, t) is affine in r. A plan is immutable; several runs may use
+// it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -28,22 +30,23 @@ struct IndirectProblem {
   std::vector<Tap> taps;
   // Each image is one pixel in and one out: rows are evenly spaced, as in matmul and 1x1 convolution.
   bool flat() const {
-    return gridH * gridW == 1 && sourceH * sourceW == 1 && targetH * targetW == 1 && taps.size() == 1 && taps[0].h == 0 &&
-           taps[0].w == 0;
+    return gridH * gridW == 1 && sourceH * sourceW == 1 && targetH * targetW == 1 && taps.size() == 1 &&
+           taps[0].h == 0 && taps[0].w == 0;
   }
 };
 
-// rows[t * rowStride + m] for rows first .. first + count of the grid and taps firstTap .. firstTap + taps; `pixel` is the
-// source's pixel stride, `zeros` stands for pixels outside.
-void fillSourceRows(const IndirectProblem& problem, int64_t firstTap, int64_t taps, int64_t first, int64_t count, const float* source,
-                    int64_t pixel, const float* zeros, const float** rows, int64_t rowStride);
+// rows[t * rowStride + m] for rows first .. first + count of the grid and taps firstTap .. firstTap + taps; `pixel` is
+// the source's pixel stride, `zeros` stands for pixels outside.
+void fillSourceRows(const IndirectProblem& problem, int64_t firstTap, int64_t taps, int64_t first, int64_t count,
+                    const float* source, int64_t pixel, const float* zeros, const float** rows, int64_t rowStride);
 // rows[m]: the target pixel of row first + m.
-void fillTargetRows(const IndirectProblem& problem, int64_t first, int64_t count, float* target, int64_t pixelStride, float** rows);
+void fillTargetRows(const IndirectProblem& problem, int64_t first, int64_t count, float* target, int64_t pixelStride,
+                    float** rows);
 
 struct IndirectSpec {
   const GemmKernels* kernels = nullptr;
-  int64_t images = 0;  // capacity
-  int64_t channels = 0, columns = 0, groups = 1;  // channels and columns of one group
+  int64_t images = 0;                                           // capacity
+  int64_t channels = 0, columns = 0, groups = 1;                // channels and columns of one group
   int64_t sourcePixel = 0, targetPixel = 0, residualPixel = 0;  // strides in elements
   int activation = kActivationNone;
   float slope = 0;
@@ -92,7 +95,9 @@ class IndirectGemm {
   };
 
   int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
-  int64_t packedColumns() const { return (spec_.columns + spec_.kernels->lanes - 1) / spec_.kernels->lanes * spec_.kernels->lanes; }
+  int64_t packedColumns() const {
+    return (spec_.columns + spec_.kernels->lanes - 1) / spec_.kernels->lanes * spec_.kernels->lanes;
+  }
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
                const IndirectOperands& operands) const;
   void runPanel(const Part& part, size_t pass, int64_t panel, int64_t rows, const IndirectOperands& operands,
@@ -102,7 +107,7 @@ class IndirectGemm {
   std::vector<Part> parts_;
   int64_t panelWidth_ = 0;
   int64_t panelsPerTask_ = 1;
-  int64_t blockRows_ = 0;     // the most of any problem
+  int64_t blockRows_ = 0;  // the most of any problem
   int64_t blockPointers_ = 0;
   int64_t packedFloats_ = 0;
 };

@@ -2,8 +2,8 @@
 //
 //   target[t.index * channels + m][g, n] = sum over rows r of source[pixel(r, t)][g, m] * b[r][g, n]
 //
-// with pixel(r, t) as in indirect.h. The sum is cut at fixed places, which follow from capacity and ISA only: partial sums
-// of large chunks go to scratch and are added in order, so the bits are the same for any number of threads.
+// with pixel(r, t) as in indirect.h. The sum is cut at fixed places, which follow from capacity and ISA only: partial
+// sums of large chunks go to scratch and are added in order, so the bits are the same for any number of threads.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -48,10 +48,10 @@ class OverPixelsGemm {
   size_t slotBytes() const;
   size_t partialFloats() const;
   void packBlock(const OverPixelsOperands& operands, int64_t group, int64_t row, int64_t count, float* packed) const;
-  void runTask(const OverPixelsOperands& operands, int64_t firstRow, int64_t lastRow, int64_t firstUnit, int64_t lastUnit,
-               float* target, int64_t targetPixel, bool add) const;
-  void runTap(int64_t tap, int64_t group, int64_t firstChannel, int64_t lastChannel, int64_t count, const Slot& slot, float* target,
-              int64_t targetPixel, bool add) const;
+  void runTask(const OverPixelsOperands& operands, int64_t firstRow, int64_t lastRow, int64_t firstUnit,
+               int64_t lastUnit, float* target, int64_t targetPixel, bool add) const;
+  void runTap(int64_t tap, int64_t group, int64_t firstChannel, int64_t lastChannel, int64_t count, const Slot& slot,
+              float* target, int64_t targetPixel, bool add) const;
 
   OverPixelsSpec spec_;
   int64_t panelWidth_ = 0;

@@ -1,4 +1,5 @@
-// An IndirectGemm whose B is packed where it lives: once per State version for a constant operand, else in scratch at each run.
+// An IndirectGemm whose B is packed where it lives: once per State version for a constant operand, else in scratch at
+// each run.
 #pragma once
 #include <utility>
 
@@ -12,7 +13,9 @@ class PackedGemm {
   PackedGemm(IndirectSpec spec, bool constantB) : constantB_(constantB), gemm_(std::move(spec)) {}
   size_t packedBytes() const { return constantB_ ? gemm_.packedBytes() : 0; }
   size_t scratchBytes() const { return gemm_.scratchBytes() + ownPacked(); }
-  void pack(const RunContext& context, const void* b, float* packed) const { gemm_.pack(*context.pool, f32(b), packed); }
+  void pack(const RunContext& context, const void* b, float* packed) const {
+    gemm_.pack(*context.pool, f32(b), packed);
+  }
 
   // Fills in operands.packed and operands.scratch; `scratch` has scratchBytes(). Several calls of run() may follow.
   void begin(const RunContext& context, const void* b, std::byte* scratch, IndirectOperands* operands) const {

@@ -24,16 +24,16 @@ constexpr int kKernelH = 0, kKernelW = 1, kWindow = 2, kDilationH = 8, kDilation
 SlidingWindow read(const TensorDesc& x, const TensorDesc& columns, const double* attributes) {
   const auto at = [&](int i) { return static_cast<int64_t>(attributes[i]); };
   const auto window = [&](ConvAttribute i) { return at(kWindow + static_cast<int>(i)); };
-  return {x.dims[1],       x.dims[2],       x.channels(),          x.pixelStride,         columns.dims[1],
-          columns.dims[2], columns.pixelStride, at(kKernelH),      at(kKernelW),          window(kStrideH),
-          window(kStrideW), window(kPadTop), window(kPadLeft), at(kDilationH), at(kDilationW)};
+  return {x.dims[1],        x.dims[2],           x.channels(),     x.pixelStride,  columns.dims[1],
+          columns.dims[2],  columns.pixelStride, at(kKernelH),     at(kKernelW),   window(kStrideH),
+          window(kStrideW), window(kPadTop),     window(kPadLeft), at(kDilationH), at(kDilationW)};
 }
 
 Status verify(const char* op, const TensorDesc& x, const TensorDesc& columns, const double* attributes) {
   STRIATE_TRY(check::isF32(op, "x", x));
   STRIATE_TRY(check::isF32(op, "columns", columns));
-  STRIATE_REFUSE_IF(x.rank != 4 || columns.rank != 4 || x.batched != columns.batched || x.dims[0] != columns.dims[0], op,
-                    ": x and columns must have 4 dimensions and the same images, got ", check::shapeOf(x), " and ",
+  STRIATE_REFUSE_IF(x.rank != 4 || columns.rank != 4 || x.batched != columns.batched || x.dims[0] != columns.dims[0],
+                    op, ": x and columns must have 4 dimensions and the same images, got ", check::shapeOf(x), " and ",
                     check::shapeOf(columns));
   STRIATE_TRY(check::isInteger(op, "kernelH", attributes[kKernelH], 1));
   STRIATE_TRY(check::isInteger(op, "kernelW", attributes[kKernelW], 1));
@@ -42,10 +42,12 @@ Status verify(const char* op, const TensorDesc& x, const TensorDesc& columns, co
   const auto kernelH = static_cast<int64_t>(attributes[kKernelH]);
   const auto kernelW = static_cast<int64_t>(attributes[kKernelW]);
   // kernelH * kernelW < 2^62; a product with the channels may not fit, so divide.
-  STRIATE_REFUSE_IF(columns.channels() % (kernelH * kernelW) != 0 || columns.channels() / (kernelH * kernelW) != x.channels(), op,
-                    ": columns must have kernelH * kernelW * channels channels, got ", check::shapeOf(columns), " with kernel ", kernelH,
-                    "x", kernelW, " over ", check::shapeOf(x));
-  const Window window = {kernelH, kernelW, static_cast<int64_t>(attributes[kDilationH]), static_cast<int64_t>(attributes[kDilationW])};
+  STRIATE_REFUSE_IF(
+      columns.channels() % (kernelH * kernelW) != 0 || columns.channels() / (kernelH * kernelW) != x.channels(), op,
+      ": columns must have kernelH * kernelW * channels channels, got ", check::shapeOf(columns), " with kernel ",
+      kernelH, "x", kernelW, " over ", check::shapeOf(x));
+  const Window window = {kernelH, kernelW, static_cast<int64_t>(attributes[kDilationH]),
+                         static_cast<int64_t>(attributes[kDilationW])};
   return verifyWindow(op, attributes + kWindow, window, x.dims[1], x.dims[2], columns.dims[1], columns.dims[2]);
 }
 
@@ -54,31 +56,34 @@ Status verifyCol2im(const OpRequest& r) { return verify("col2im", r.out[0], r.in
 
 std::unique_ptr<OpPlan> planIm2col(const OpRequest& r) {
   return makePlan(r, "im2col", "im2col_fwd_f32", 0,
-                  [window = read(r.in[0], r.out[0], r.attributes), x = r.in[0], isa = r.isa](const RunContext& context,
-                                                                                           const void* const* in, void* const* out) {
-                    gatherImages(*context.pool, isa, window, x.batched ? context.rows : x.dims[0], f32(in[0]), f32(out[0]));
+                  [window = read(r.in[0], r.out[0], r.attributes), x = r.in[0], isa = r.isa](
+                      const RunContext& context, const void* const* in, void* const* out) {
+                    gatherImages(*context.pool, isa, window, x.batched ? context.rows : x.dims[0], f32(in[0]),
+                                 f32(out[0]));
                     return okStatus();
                   });
 }
 std::unique_ptr<OpPlan> planCol2im(const OpRequest& r) {
   return makePlan(r, "col2im", "col2im_fwd_f32", 0,
-                  [window = read(r.out[0], r.in[0], r.attributes), x = r.out[0], isa = r.isa](const RunContext& context,
-                                                                                            const void* const* in, void* const* out) {
-                    scatterImages(*context.pool, isa, window, x.batched ? context.rows : x.dims[0], f32(in[0]), f32(out[0]));
+                  [window = read(r.out[0], r.in[0], r.attributes), x = r.out[0], isa = r.isa](
+                      const RunContext& context, const void* const* in, void* const* out) {
+                    scatterImages(*context.pool, isa, window, x.batched ? context.rows : x.dims[0], f32(in[0]),
+                                  f32(out[0]));
                     return okStatus();
                   });
 }
 
 constexpr const char* kX[] = {"x", nullptr};
 constexpr const char* kColumns[] = {"columns", nullptr};
-constexpr const char* kAttributes[] = {"kernelH",   "kernelW", "strideH",  "strideW",   "padTop",    "padBottom",
-                                       "padLeft",   "padRight", "dilationH", "dilationW", nullptr};
+constexpr const char* kAttributes[] = {"kernelH", "kernelW",  "strideH",   "strideW",   "padTop", "padBottom",
+                                       "padLeft", "padRight", "dilationH", "dilationW", nullptr};
 
 }  // namespace
 
 const Im2colKernels& im2colKernels(Isa isa) { return STRIATE_KERNELS(isa, kIm2col); }
 
-void gatherImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* x, float* columns) {
+void gatherImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* x,
+                  float* columns) {
   const Im2colKernels& kernels = im2colKernels(isa);
   const int64_t lines = images * window.oh;
   overLines(pool, lines, lines * window.ow * window.kernelH * window.kernelW * window.channels, [&](int64_t line) {
@@ -87,13 +92,15 @@ void gatherImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_
   });
 }
 
-void scatterImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* columns, float* x) {
+void scatterImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* columns,
+                   float* x) {
   const Im2colKernels& kernels = im2colKernels(isa);
   const int64_t lines = images * window.h;
-  overLines(pool, lines, images * window.oh * window.ow * window.kernelH * window.kernelW * window.channels, [&](int64_t line) {
-    kernels.scatterLine(window, columns + line / window.h * window.oh * window.ow * window.columnsPixel, line % window.h,
-                        x + line * window.w * window.pixel);
-  });
+  overLines(pool, lines, images * window.oh * window.ow * window.kernelH * window.kernelW * window.channels,
+            [&](int64_t line) {
+              kernels.scatterLine(window, columns + line / window.h * window.oh * window.ow * window.columnsPixel,
+                                  line % window.h, x + line * window.w * window.pixel);
+            });
 }
 
 const OpEntry kIm2colOps[2] = {

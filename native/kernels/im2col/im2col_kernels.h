@@ -1,5 +1,5 @@
-// gatherLine and scatterLine over the Vec of the vec_<isa>.h included before. Where x is dense and not dilated, the taps of a
-// kernel row are one contiguous run of up to kernelW * channels floats, so even one channel fills vectors.
+// gatherLine and scatterLine over the Vec of the vec_<isa>.h included before. Where x is dense and not dilated, the
+// taps of a kernel row are one contiguous run of up to kernelW * channels floats, so even one channel fills vectors.
 #pragma once
 #include "kernels/im2col/im2col.h"
 

@@ -7,7 +7,9 @@
 namespace striate {
 
 const Im2colKernels& im2colKernels(Isa isa);
-void gatherImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* x, float* columns);
-void scatterImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* columns, float* x);
+void gatherImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* x,
+                  float* columns);
+void scatterImages(ThreadPool& pool, Isa isa, const SlidingWindow& window, int64_t images, const float* columns,
+                   float* x);
 
 }  // namespace striate

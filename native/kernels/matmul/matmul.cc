@@ -1,5 +1,5 @@
-// y[m, n] = act(op(a) * op(b) + bias[n] + residual[m, n]). Without transposeA the rows of a are read in place by the indirect
-// tile; with it the contraction runs over the (live) pixels of a and b, as in a filter gradient.
+// y[m, n] = act(op(a) * op(b) + bias[n] + residual[m, n]). Without transposeA the rows of a are read in place by the
+// indirect tile; with it the contraction runs over the (live) pixels of a and b, as in a filter gradient.
 #include <algorithm>
 #include <utility>
 
@@ -28,16 +28,18 @@ Status verify(const OpRequest& r) {
   const int64_t rows = transposeA ? a.channels() : a.pixels();
   const int64_t depth = transposeA ? a.pixels() : a.channels();
   const int64_t columns = transposeB ? b.pixels() : b.channels();
-  STRIATE_REFUSE_IF((transposeB ? b.channels() : b.pixels()) != depth || y.pixels() != rows || y.channels() != columns, kOp,
-                    ": op(a) [m,k] times op(b) [k,n] must give y [m,n], got a ", check::shapeOf(a), transposeA ? " transposed, b " : ", b ",
-                    check::shapeOf(b), transposeB ? " transposed, y " : ", y ", check::shapeOf(y));
+  STRIATE_REFUSE_IF((transposeB ? b.channels() : b.pixels()) != depth || y.pixels() != rows || y.channels() != columns,
+                    kOp, ": op(a) [m,k] times op(b) [k,n] must give y [m,n], got a ", check::shapeOf(a),
+                    transposeA ? " transposed, b " : ", b ", check::shapeOf(b), transposeB ? " transposed, y " : ", y ",
+                    check::shapeOf(y));
   // Live rows must run along m, or along k in both factors; never along n.
   const bool rowsLive = a.batched && !transposeA;
   const bool depthLive = a.batched && transposeA;
   STRIATE_REFUSE_IF(y.batched != rowsLive || (b.batched && !transposeB) != depthLive || (b.batched && transposeB) ||
                         (rowsLive && a.dims[0] != y.dims[0]) || (depthLive && a.dims[0] != b.dims[0]),
-                    kOp, ": batched rows must be those of a and y, or the contraction of both factors, got a ", check::shapeOf(a),
-                    transposeA ? " transposed, b " : ", b ", check::shapeOf(b), transposeB ? " transposed, y " : ", y ", check::shapeOf(y));
+                    kOp, ": batched rows must be those of a and y, or the contraction of both factors, got a ",
+                    check::shapeOf(a), transposeA ? " transposed, b " : ", b ", check::shapeOf(b),
+                    transposeB ? " transposed, y " : ", y ", check::shapeOf(y));
   if (r.in[2].present) STRIATE_TRY(check::isVector(kOp, "bias", r.in[2], columns));
   if (r.in[3].present) STRIATE_TRY(check::matches(kOp, "residual", r.in[3], "y", y));
   return check::isActivation(kOp, r.attributes[kActivation], r.attributes[kSlope]);
@@ -74,7 +76,9 @@ class Product final : public OpPlan {
   explicit Product(const OpRequest& r) : a_(r.in[0]), gemm_(specOf(r), r.in[1].constant) {}
   size_t scratchBytes() const override { return gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
-  void pack(const RunContext& context, const void* const* in, float* packed) const override { gemm_.pack(context, in[1], packed); }
+  void pack(const RunContext& context, const void* const* in, float* packed) const override {
+    gemm_.pack(context, in[1], packed);
+  }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     IndirectOperands operands;
     operands.images = a_.livePixels(context.rows);
@@ -116,7 +120,9 @@ class TransposedProduct final : public OpPlan {
         gemm_(overPixels(r)),
         start_(epilogueOf(r, false)),
         finish_(epilogueOf(r, true)) {}
-  size_t scratchBytes() const override { return std::max({gemm_.scratchBytes(), start_.scratchBytes(), finish_.scratchBytes()}); }
+  size_t scratchBytes() const override {
+    return std::max({gemm_.scratchBytes(), start_.scratchBytes(), finish_.scratchBytes()});
+  }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     float* y = f32(out[0]);
     if (startsFrom_) start_.run(*context.pool, {rows_, nullptr, nullptr, f32(in[2]), f32(in[3]), y, context.scratch});
@@ -157,7 +163,8 @@ std::unique_ptr<OpPlan> plan(const OpRequest& r) {
     plan = std::make_unique<Product>(r);
   }
   plan->algorithm = transposeA ? "gemmOverPixels" : "gemm";
-  plan->kernel = std::string("matmul_fwd_f32_") + plan->algorithm + "_" + wideTileName(gemmKernels(r.isa)) + "__" + isaName(r.isa);
+  plan->kernel =
+      std::string("matmul_fwd_f32_") + plan->algorithm + "_" + wideTileName(gemmKernels(r.isa)) + "__" + isaName(r.isa);
   return plan;
 }
 

@@ -70,9 +70,9 @@ float reduceMaxPropagateOf(const float* x) { return reduceMaxPropagate(Vec::load
 }  // namespace
 }  // namespace striate
 
-#define STRIATE_SIMD_TABLE                                                                                              \
-  {                                                                                                                     \
-    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll, striate::lanes,       \
-        striate::copyPartial, striate::loadU8Partial, striate::transposeOf, striate::reduceAddOf,                       \
-        striate::reduceMaxPropagateOf                                                                                   \
+#define STRIATE_SIMD_TABLE                                                                                        \
+  {                                                                                                               \
+    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll, striate::lanes, \
+        striate::copyPartial, striate::loadU8Partial, striate::transposeOf, striate::reduceAddOf,                 \
+        striate::reduceMaxPropagateOf                                                                             \
   }

@@ -138,6 +138,7 @@ function updates(): StepCase[] {
     of("momentum 1: the batch alone", 5, 2, 3, 1),
     of("momentum 0: nothing changes", 5, 2, 3, 0),
     of("two values: variance doubles", 5, 2, 1, 0.25),
+    of("one value: nothing to unbias", 5, 1, 1, 0.25),
   ];
 }
 

@@ -145,6 +145,7 @@ export const batchNormTrainBackward: Oracle = ([x, gamma, mean, variance, dy], a
   return [dx, dgamma, dbeta];
 };
 
+/** A single value has no unbiased variance: where PyTorch refuses it, its biased one (0) counts. */
 export const batchNormUpdateStatistics: Oracle = (
   [mean, variance, runningMean, runningVariance],
   attributes,
@@ -162,7 +163,7 @@ export const batchNormUpdateStatistics: Oracle = (
     }
     return result;
   };
-  return [blend(mean!, runningMean!, 1), blend(variance!, runningVariance!, count / (count - 1))];
+  return [blend(mean!, runningMean!, 1), blend(variance!, runningVariance!, count > 1 ? count / (count - 1) : 1)];
 };
 
 export const batchNormFold: Oracle = ([filter, bias, gamma, beta, mean, variance], attributes, { rounding }) => {

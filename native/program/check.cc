@@ -157,7 +157,6 @@ Fence::~Fence() {
 Fence::Fence(const Program& program, const std::vector<std::byte*>& bases, const Step&, std::byte* scratch, size_t,
              size_t allScratch)
     : program_(program), bases_(bases), scratch_(scratch), scratchBytes_(allScratch) {}
-Fence::~Fence() = default;
 
 #endif
 

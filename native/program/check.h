@@ -40,7 +40,9 @@ class Fence {
  public:
   Fence(const Program& program, const std::vector<std::byte*>& bases, const Step& step, std::byte* scratch,
         size_t stepScratch, size_t allScratch);
+#if defined(__SANITIZE_ADDRESS__)
   ~Fence();
+#endif
   Fence(const Fence&) = delete;
   Fence& operator=(const Fence&) = delete;
 

@@ -16,7 +16,7 @@ enum Op : int {
   kDecrement,  // state -= learningRate * gradient, commits
   kHungry,     // asks for `bytes` of scratch
   kSplit,      // two results, both = x
-  kStray,      // writes one element behind its result: the last one, so that a fuzz can leave it out
+  kStray,      // writes into its operand, too: the last one, so that a fuzz can leave it out
 };
 
 const OpEntry* opAt(size_t index);

@@ -531,7 +531,7 @@ TEST_CASE("program: contain mode catches a kernel that writes outside of its res
   builder.step(fake::kStray, {x, y});
   std::vector<Floats> outputs;
   CHECK(runSync(*compile(builder, makeState({}), CheckMode::contain), {{1, 2}}, &outputs).message() ==
-        "check: fake.stray wrote element 2 of storage 0, outside of its results");
+        "check: fake.stray wrote element 1 of storage 1, outside of its results");
 }
 
 TEST_CASE("program: memory is freed when the last holder lets go, and counted meanwhile") {

@@ -1,8 +1,7 @@
 /** Max pooling. */
 import type { OpDefinition, Value } from "../graph/value.js";
-import { resolveWindow } from "../shape/window.js";
+import { resolvePoolWindow, type PoolWindowOptions } from "../shape/pool2d.js";
 import { makeOne, poolWindow, requireImage, secondOrder } from "./define.js";
-import type { Pool2dOpOptions } from "./avgPool2d.js";
 
 const backwardDefinition: OpDefinition = { name: "maxPool2d.backward", gradient: secondOrder };
 const definition: OpDefinition = {
@@ -18,13 +17,11 @@ export const maxPool2dDefinitions = [definition, backwardDefinition];
  * The largest value under each position of a window, channel by channel. Padding never wins, NaN does.
  * @param x [rows, height, width, channels]
  * @returns [rows, outHeight, outWidth, channels]
- * @throws ShapeError where the window does not fit
+ * @throws ShapeError where the window does not fit, or would lie in the padding as a whole
  */
-export function maxPool2d(x: Value, options: Pool2dOpOptions): Value {
+export function maxPool2d(x: Value, options: PoolWindowOptions): Value {
   const [rows, height, width, channels] = requireImage("maxPool2d", x);
-  const { size, stride = size, padding, rounding } = options;
-  const names = { kernel: "size", stride: options.stride === undefined ? "size" : "stride" } as const;
-  const window = resolveWindow("maxPool2d", [height, width], { kernel: size, stride, padding, rounding }, names);
+  const window = resolvePoolWindow("maxPool2d", [height, width], options);
   return makeOne(definition, [x], poolWindow(window), [rows, window.outH, window.outW, channels], x.batched);
 }
 

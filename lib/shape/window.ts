@@ -207,14 +207,23 @@ function resolveAxis(input: Shape, index: 0 | 1, options: CompleteOptions, names
 
 const isFault = (value: object): value is Fault => Array.isArray(value);
 
+function withDefaults(options: WindowOptions): CompleteOptions {
+  const { kernel, stride = 1, padding = 0, dilation = 1, rounding = "exact" } = options;
+  return { kernel, stride, padding, dilation, rounding };
+}
+
+/** The first option that no input could make legal: what {@link measureWindow} asks before it looks at the input. */
+export function windowOptionsFault(options: WindowOptions, names: WindowNames = kernelAndStride): Fault | undefined {
+  return optionsFault(withDefaults(options), names);
+}
+
 /** The window in plain numbers, or the first fault. What {@link resolveWindow} throws, a rule can look at. */
 export function measureWindow(
   input: Shape,
   options: WindowOptions,
   names: WindowNames = kernelAndStride,
 ): Window | Fault {
-  const { kernel, stride = 1, padding = 0, dilation = 1, rounding = "exact" } = options;
-  const complete = { kernel, stride, padding, dilation, rounding };
+  const complete = withDefaults(options);
   const fault = optionsFault(complete, names);
   if (fault !== undefined) return fault;
   const h = resolveAxis(input, 0, complete, names);

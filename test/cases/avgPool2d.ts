@@ -48,4 +48,18 @@ export const errors: readonly ErrorCase[] = [
     code: "ERR_STRIATE_SHAPE",
     message: "avgPool2d: the window covers 7 but the padded width is only 6 (6 + 0)",
   },
+  {
+    name: "windows that lie in the trailing padding",
+    build: () =>
+      avgPool2d(placeholder([1, 6, 6, 3], { batched: true }), {
+        size: 2,
+        padding: [
+          [1, 3],
+          [0, 2],
+        ],
+        rounding: "ceil",
+      }),
+    code: "ERR_STRIATE_SHAPE",
+    message: "avgPool2d: padding must be smaller than the window, got 3 on the bottom for a window of 2",
+  },
 ];

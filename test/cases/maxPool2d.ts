@@ -57,6 +57,18 @@ export const errors: readonly ErrorCase[] = [
     message: "maxPool2d: the window covers 7 but the padded height is only 5 (5 + 0)",
   },
   {
+    name: "windows that lie in the padding",
+    build: () => maxPool2d(placeholder([1, 2, 2, 3], { batched: true }), { size: 2, padding: 3 }),
+    code: "ERR_STRIATE_SHAPE",
+    message: "maxPool2d: padding must be smaller than the window, got 3 on the top for a window of 2",
+  },
+  {
+    name: "windows that lie in the padding of one side",
+    build: () => maxPool2d(placeholder([1, 6, 6, 3], { batched: true }), { size: [3, 2], padding: [2, 2], stride: 1 }),
+    code: "ERR_STRIATE_SHAPE",
+    message: "maxPool2d: padding must be smaller than the window, got 2 on the left for a window of 2",
+  },
+  {
     name: "vectors",
     build: () => maxPool2d(placeholder([1, 5], { batched: true }), { size: 7 }),
     code: "ERR_STRIATE_GRAPH",

@@ -51,14 +51,18 @@ class Writer {
     return this.chance(0.6) ? this.count(low, high) : `[${this.count(low, high)}, ${this.count(low, high)}]`;
   }
 
-  padding(): string {
-    const side = () => `[${this.count(0, 3)}, ${this.count(0, 3)}]`;
+  sides(high: number): string {
+    const side = () => `[${this.count(0, high)}, ${this.count(0, high)}]`;
+    return `[${side()}, ${side()}]`;
+  }
+
+  padding(high: number): string {
     return this.pick(
-      () => this.pair(0, 3),
-      () => this.pair(0, 3),
+      () => this.pair(0, high),
+      () => this.pair(0, high),
       () => `"same"`,
       () => `"valid"`,
-      () => `[${side()}, ${side()}]`,
+      () => this.sides(high),
     )();
   }
 
@@ -77,7 +81,7 @@ class Writer {
 type Write = (w: Writer) => string;
 
 const stride = (w: Writer) => ["stride", 0.6, () => w.pair(1, w.chance(0.1) ? 14 : 4)] as const;
-const padding = (w: Writer) => ["padding", 0.6, () => w.padding()] as const;
+const padding = (w: Writer) => ["padding", 0.6, () => w.padding(3)] as const;
 const dilation = (w: Writer) => ["dilation", 0.3, () => w.pair(1, 3)] as const;
 const rounding = (w: Writer) => ["rounding", 0.4, () => `"${w.pick("exact", "floor", "ceil", "ceil")}"`] as const;
 
@@ -98,7 +102,11 @@ const depthwiseConv2d: Write = (w) =>
     0.5,
     () => w.count(1, 4),
   ]);
-const pool2d: Write = (w) => w.options(["size", 1, () => w.pair(1, 5)], stride(w), padding(w), rounding(w));
+/** At times with padding that is not smaller than the window; mostly not, or little else would be met. */
+const pool2d: Write = (w) =>
+  w.chance(0.3)
+    ? w.options(["size", 1, () => w.pair(2, 4)], stride(w), ["padding", 1, () => w.sides(3)], rounding(w))
+    : w.options(["size", 1, () => w.pair(1, 5)], stride(w), ["padding", 0.5, () => w.padding(1)], rounding(w));
 
 /** Writers of a method call, by how often they are drawn. */
 const calls: readonly (readonly [weight: number, write: Write])[] = [

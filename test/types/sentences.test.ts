@@ -90,6 +90,22 @@ const mistakes: readonly Mistake[] = [
     sentence: "avgPool2d: the window covers 9 but the padded height is only 7 (7 + 0)",
   },
   {
+    code: "sequential([2, 2, 1]).maxPool2d({ size: 2, padding: 3 })",
+    at: "padding",
+    sentence: "maxPool2d: padding must be smaller than the window, got 3 on the top for a window of 2",
+  },
+  {
+    code: "sequential([7, 7, 1]).avgPool2d({ size: [3, 2], stride: 1, padding: [[2, 2], [1, 2]] })",
+    at: "padding",
+    sentence: "avgPool2d: padding must be smaller than the window, got 2 on the right for a window of 2",
+  },
+  {
+    // Said before the stride's misfit, whose advice is to pad more; and behind it no size is known.
+    code: "sequential([7, 7, 1]).maxPool2d({ size: 2, padding: 4 }).maxPool2d({ size: 99 })",
+    at: "padding",
+    sentence: "maxPool2d: padding must be smaller than the window, got 4 on the top for a window of 2",
+  },
+  {
     code: "sequential([64]).globalAvgPool2d()",
     at: "sequential([64])",
     sentence: "globalAvgPool2d: needs an input [height, width, channels], got [64]",

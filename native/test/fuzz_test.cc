@@ -345,8 +345,11 @@ class Fuzz {
         if (fields.bufferCount > 0) {  // a larger size, in a storage that it fits
           double* b = buffer(fields, words);
           b[5 + random_.below(kMaxRank)] *= static_cast<double>(1 + random_.below(3000));
+          if (!(b[4] >= 1 && b[4] <= kMaxRank)) {
+            break;  // an earlier change
+          }
           double pixels = 1;
-          const size_t rank = static_cast<size_t>(std::clamp(b[4], 1.0, static_cast<double>(kMaxRank)));
+          const size_t rank = static_cast<size_t>(b[4]);
           for (size_t i = 0; i + 1 < rank; ++i) {
             pixels *= b[5 + i];
           }

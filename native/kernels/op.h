@@ -25,10 +25,11 @@ struct TensorDesc {
   bool present = false;  // false: an optional operand that was left out; nothing else is meaningful then
   Dtype dtype = Dtype::f32;
   int rank = 0;
-  int64_t dims[kMaxRank] = {};  // capacity sizes, each >= 1; their product and every byte extent fit int64 (checked by the loader)
-  int64_t pixelStride = 0;      // elements, >= channels()
-  bool batched = false;         // dims[0] counts rows; a run uses the first `rows` of them
-  bool constant = false;        // state or prepared memory in a Program without commit: worth packing once per State version
+  int64_t dims[kMaxRank] =
+      {};  // capacity sizes, each >= 1; their product and every byte extent fit int64 (checked by the loader)
+  int64_t pixelStride = 0;  // elements, >= channels()
+  bool batched = false;     // dims[0] counts rows; a run uses the first `rows` of them
+  bool constant = false;  // state or prepared memory in a Program without commit: worth packing once per State version
   int64_t channels() const { return dims[rank - 1]; }
   int64_t pixels() const {  // at capacity
     int64_t p = 1;
@@ -68,8 +69,8 @@ class OpPlan {
   // Weights packed once per State version: only where the operand is `constant`.
   virtual size_t packedBytes() const { return 0; }
   virtual void pack(const RunContext&, const void* const* /*in*/, float* /*packed*/) const {}
-  // in[i] / out[i]: base pointers of the operands (null where absent). 16-byte aligned at best; pixel strides as planned.
-  // Returns a status only for what depends on data (a label out of range); shapes were verified.
+  // in[i] / out[i]: base pointers of the operands (null where absent). 16-byte aligned at best; pixel strides as
+  // planned. Returns a status only for what depends on data (a label out of range); shapes were verified.
   virtual Status run(const RunContext& context, const void* const* in, void* const* out) const = 0;
 
   std::string algorithm;              // "implicitGemm"

@@ -1,0 +1,52 @@
+import { performance } from "node:perf_hooks";
+import { expect, test } from "vitest";
+import type { Backend } from "../../lib/backend/backend.js";
+import { nativeBackend } from "../../lib/backend/native/index.js";
+import { referenceBackend } from "../../lib/backend/reference/index.js";
+import { Model, sequential, sgd, type Examples } from "../../lib/index.js";
+
+const net = sequential([28, 28, 8])
+  .conv2d({ filters: 32, kernel: 3, padding: "same" })
+  .relu()
+  .conv2d({ filters: 32, kernel: 3, padding: "same" })
+  .relu()
+  .globalAvgPool2d()
+  .dense({ units: 4 })
+  .softmax();
+type Image = [28, 28, 8];
+
+const options = { optimizer: sgd({ learningRate: 0.01 }), loss: "crossEntropy" } as const;
+
+function examples(rows: number): Examples<Image> {
+  const data = Float32Array.from({ length: rows * 28 * 28 * 8 }, (_, i) => Math.sin(i));
+  return { images: { shape: [rows, 28, 28, 8], data }, labels: Int32Array.from({ length: rows }, (_, i) => i % 4) };
+}
+
+/** Rows whose training step takes at least 200 ms on this machine: doubled until it does. */
+function heavyRows(model: Model<Image, [4]>): number {
+  for (let rows = 4; ; rows *= 2) {
+    const data = examples(rows);
+    model.fitSync(data, { ...options, epochs: 1, batchSize: rows });
+    const before = performance.now();
+    model.fitSync(data, { ...options, epochs: 1, batchSize: rows });
+    if (performance.now() - before >= 250) return rows;
+  }
+}
+
+test.each<[string, () => Backend]>([
+  ["native", () => nativeBackend()],
+  ["reference", () => referenceBackend],
+])("the event loop is free while %s trains with steps of 200 ms", async (_, backend) => {
+  const model = new Model<Image, [4]>(net.node, { seed: 1, backend: backend() });
+  const rows = heavyRows(model);
+  const data = examples(4 * rows);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 5);
+  const before = performance.eventLoopUtilization();
+  await model.fit(data, { ...options, epochs: 1, batchSize: rows, shuffle: false });
+  const { utilization } = performance.eventLoopUtilization(before);
+  clearInterval(timer);
+  expect(utilization).toBeLessThan(0.2);
+  // It turned during the steps, not only between them.
+  expect(turns).toBeGreaterThan(4 * 4);
+});

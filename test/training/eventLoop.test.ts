@@ -17,7 +17,7 @@ type Image = [28, 28, 8];
 
 const options = { optimizer: sgd({ learningRate: 0.01 }), loss: "crossEntropy" } as const;
 
-function examples(rows: number): Examples<Image> {
+function examples(rows: number): Examples<Image, [4]> {
   const data = Float32Array.from({ length: rows * 28 * 28 * 8 }, (_, i) => Math.sin(i));
   return { images: { shape: [rows, 28, 28, 8], data }, labels: Int32Array.from({ length: rows }, (_, i) => i % 4) };
 }

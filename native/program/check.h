@@ -47,10 +47,10 @@ class Fence {
   Fence& operator=(const Fence&) = delete;
 
  private:
-  const Program& program_;
-  const std::vector<std::byte*>& bases_;
-  std::byte* scratch_;
-  size_t scratchBytes_;
+  [[maybe_unused]] const Program& program_;  // all four: in builds without AddressSanitizer
+  [[maybe_unused]] const std::vector<std::byte*>& bases_;
+  [[maybe_unused]] std::byte* scratch_;
+  [[maybe_unused]] size_t scratchBytes_;
 };
 
 // All storages as they were, to compare after one step.

@@ -130,9 +130,8 @@ std::unique_ptr<OpPlan> planBackward(const OpRequest& request) {
     const int64_t images = dx.batched ? context.rows : dx.dims[0];
     const int64_t height = geometry.height, width = geometry.width, outHeight = dy.dims[1], outWidth = dy.dims[2];
     const PoolWindow& window = geometry.window;
-    const double windows =
-        static_cast<double>((window.kernelH / window.strideH + 1) * (window.kernelW / window.strideW + 1));
-    const double cost = static_cast<double>(width) * windows * (0.15 * static_cast<double>(geometry.channels) + 2.0);
+    const int64_t windows = (window.kernelH / window.strideH + 1) * (window.kernelW / window.strideW + 1);
+    const double cost = static_cast<double>(width * windows) * (0.15 * static_cast<double>(geometry.channels) + 2.0);
     forRanges(context, images * height, cost, 1, [&](int64_t begin, int64_t end) {
       for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t image = unit / height, h = unit % height;

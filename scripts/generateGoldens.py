@@ -190,18 +190,22 @@ def batch_norm():
 
 def activations():
     cases = []
-    for name, apply, options in [
-        ("relu", F.relu, {}),
-        ("leakyRelu", lambda x: F.leaky_relu(x, 0.1), {"slope": 0.1}),
-        ("sigmoid", torch.sigmoid, {}),
-        ("tanh", torch.tanh, {}),
-        ("softmax", lambda x: F.softmax(x, -1), {}),
+    for name, apply, options, span in [
+        ("relu", F.relu, {}, 256),
+        ("leakyRelu", lambda x: F.leaky_relu(x, 0.1), {"slope": 0.1}, 256),
+        ("sigmoid", torch.sigmoid, {}, 256),
+        ("tanh", torch.tanh, {}, 256),
+        ("softmax", lambda x: F.softmax(x, -1), {}, 256),
+        ("relu6", F.relu6, {}, 512),
     ]:
-        x = draw(4, 9, low=-256, high=256).requires_grad_()
+        if name == "relu6":  # came later: what is drawn after this file stays as it was
+            before = rng.getstate()
+        x = draw(4, 9, low=-span, high=span).requires_grad_()
         y = apply(x)
         dy = draw(4, 9)
         y.backward(dy)
         cases.append({"name": name, "options": options, "x": exact(x), "dy": exact(dy), "y": values(y), "dx": values(x.grad)})
+    rng.setstate(before)
     write("activations", cases)
 
 

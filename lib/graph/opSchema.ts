@@ -144,7 +144,7 @@ export interface OpSchema {
 export type OpName = keyof typeof opSchemas;
 
 /** Codes of the attribute "activation". */
-export const activationCodes = { none: 0, relu: 1, leakyRelu: 2, sigmoid: 3, tanh: 4 } as const;
+export const activationCodes = { none: 0, relu: 1, leakyRelu: 2, sigmoid: 3, tanh: 4, relu6: 5 } as const;
 export type ActivationKind = keyof typeof activationCodes;
 
 /** Codes of the attribute "algorithm": auto lets the backend's ordered list decide. */

@@ -42,6 +42,8 @@ function elementwise<Type extends string, Options extends object = object>(
 
 /** max(x, 0) */
 export const reluDefinition = elementwise("relu", {}, (inputs) => ops.relu(only(inputs)));
+/** max(x, 0), but at most 6 */
+export const relu6Definition = elementwise("relu6", {}, (inputs) => ops.relu6(only(inputs)));
 /** x from 0, slope * x below. */
 export const leakyReluDefinition = elementwise<"leakyRelu", LeakyReluOptions>(
   "leakyRelu",
@@ -74,6 +76,11 @@ export interface SameRule extends Rule {
 /** max(x, 0) */
 export function relu(options: NameOnly = {}): Layer<"relu", SameRule> {
   return defineLayer(reluDefinition, options);
+}
+
+/** max(x, 0), but at most 6: what MobileNetV2 is made with. */
+export function relu6(options: NameOnly = {}): Layer<"relu6", SameRule> {
+  return defineLayer(relu6Definition, options);
 }
 
 /** x from 0, slope * x below. */

@@ -5,7 +5,7 @@ export { dense } from "./dense.js";
 export type { DenseRule } from "./dense.js";
 export { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "./pool2d.js";
 export type { GlobalPoolRule, Pool2dRule } from "./pool2d.js";
-export { leakyRelu, relu, rescale, sigmoid, softmax, tanh } from "./activation.js";
+export { leakyRelu, relu, relu6, rescale, sigmoid, softmax, tanh } from "./activation.js";
 export type { LeakyReluOptions, RescaleOptions, SameRule } from "./activation.js";
 export { batchNorm } from "./batchNorm.js";
 export type { BatchNormOptions } from "./batchNorm.js";

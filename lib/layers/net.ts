@@ -130,6 +130,8 @@ export interface Net<out In extends Shape, out Out extends Shape> extends Branch
   batchNorm(options?: BatchNormOptions): Net<In, Out>;
   /** max(x, 0) */
   relu(options?: NameOnly): Net<In, Out>;
+  /** max(x, 0), but at most 6 */
+  relu6(options?: NameOnly): Net<In, Out>;
   /** x from 0, slope * x below; slope 0.1 unless given. */
   leakyRelu(options?: LeakyReluOptions): Net<In, Out>;
   /** 1 / (1 + exp(-x)) */
@@ -228,6 +230,9 @@ class FluentNet implements Branch {
   }
   relu(options?: object): FluentNet {
     return this.#append(activation.reluDefinition, options);
+  }
+  relu6(options?: object): FluentNet {
+    return this.#append(activation.relu6Definition, options);
   }
   leakyRelu(options?: object): FluentNet {
     return this.#append(activation.leakyReluDefinition, options);

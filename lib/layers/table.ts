@@ -1,6 +1,7 @@
 // Every layer of the package by its type: what a saved graph may name.
 import {
   leakyReluDefinition,
+  relu6Definition,
   reluDefinition,
   rescaleDefinition,
   sigmoidDefinition,
@@ -31,6 +32,7 @@ export const layerDefinitions: readonly LayerDefinition[] = [
   globalMaxPool2dDefinition,
   batchNormDefinition,
   reluDefinition,
+  relu6Definition,
   leakyReluDefinition,
   sigmoidDefinition,
   tanhDefinition,

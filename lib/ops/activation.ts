@@ -27,6 +27,11 @@ export function relu(x: Value): Value {
   return activation(x, "relu");
 }
 
+/** max(x, 0) up to 6: MobileNetV2's. NaN stays NaN; the gradient at 0 and at 6 is 0. */
+export function relu6(x: Value): Value {
+  return activation(x, "relu6");
+}
+
 /**
  * x where x > 0, else slope * x.
  * @param options.slope from 0 on, since the gradient reads the sign of the result. Default 0.1.

@@ -7,7 +7,7 @@ export { maxPool2d, globalMaxPool2d } from "./maxPool2d.js";
 export { avgPool2d, globalAvgPool2d, type AvgPool2dOpOptions } from "./avgPool2d.js";
 export type { PoolWindowOptions } from "../shape/pool2d.js";
 export { batchNorm, batchNormTrain, updateStatistics, type BatchNormParameters } from "./batchNorm.js";
-export { relu, leakyRelu, sigmoid, tanh } from "./activation.js";
+export { relu, relu6, leakyRelu, sigmoid, tanh } from "./activation.js";
 export { add, fill, rescale, channelSum } from "./arithmetic.js";
 export { softmax } from "./softmax.js";
 export { softmaxCrossEntropy, meanSquaredError } from "./loss.js";

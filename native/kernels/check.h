@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/op.h"
+#include "simd/activationCodes.h"
 
 namespace striate::check {
 
@@ -66,7 +67,7 @@ inline Status isInteger(const char* op, const char* name, double value, double l
 }
 
 inline Status isActivation(const char* op, double code, double slope) {
-  STRIATE_TRY(isInteger(op, "activation", code, 0, 4));
+  STRIATE_TRY(isInteger(op, "activation", code, 0, kActivationLast));
   // A negative slope would make y ambiguous, and the backward op reads y alone.
   STRIATE_REFUSE_IF(slope < 0, op, ": slope must be at least 0, got ", slope);
   return okStatus();

@@ -8,7 +8,12 @@ enum : int {
   kActivationRelu = 1,
   kActivationLeakyRelu = 2,
   kActivationSigmoid = 3,
-  kActivationTanh = 4
+  kActivationTanh = 4,
+  kActivationRelu6 = 5,
+  kActivationLast = kActivationRelu6
 };
+
+// sigmoid and tanh: an exponential and a division for each element; the others are a comparison or two.
+inline bool isTranscendental(int code) { return code == kActivationSigmoid || code == kActivationTanh; }
 
 }  // namespace striate

@@ -21,6 +21,8 @@ double activate(int kind, double slope, double x) {
       return 1 / (1 + std::exp(-x));
     case 4:
       return std::tanh(x);
+    case 5:
+      return x < 0 ? 0 : x > 6 ? 6 : x;
     default:
       return x;
   }
@@ -36,6 +38,8 @@ double slopeAt(int kind, double slope, double y) {
       return y * (1 - y);
     case 4:
       return 1 - y * y;
+    case 5:
+      return y > 0 && y < 6 ? 1 : 0;
     default:
       return 1;
   }
@@ -44,7 +48,7 @@ double slopeAt(int kind, double slope, double y) {
 constexpr double kSlope = 0.125;
 
 TEST_CASE("activation: every kind, any number of channels, strided and in place") {
-  for (int kind = 0; kind <= 4; ++kind) {
+  for (int kind = 0; kind <= 5; ++kind) {
     for (const int64_t channels : kChannelCounts) {
       for (const int64_t gap : {int64_t{0}, int64_t{3}}) {
         CAPTURE(kind);
@@ -80,7 +84,7 @@ TEST_CASE("activation: rows are channels where the rank is 1, and one stride may
 
 TEST_CASE("activation: NaN propagates, infinities saturate") {
   const float specials[] = {kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 1e30f, -1e30f, 200.0f, -200.0f};
-  for (int kind = 0; kind <= 4; ++kind) {
+  for (int kind = 0; kind <= 5; ++kind) {
     CAPTURE(kind);
     Tensor x({1, 9}), y({1, 9});
     for (int64_t i = 0; i < 9; ++i) x.element(i) = specials[i];
@@ -94,7 +98,7 @@ TEST_CASE("activation: NaN propagates, infinities saturate") {
 }
 
 TEST_CASE("activation.backward: from y alone, strided and in place of either operand") {
-  for (int kind = 0; kind <= 4; ++kind) {
+  for (int kind = 0; kind <= 5; ++kind) {
     for (const int64_t channels : kChannelCounts) {
       for (const int64_t gap : {int64_t{0}, int64_t{2}}) {
         CAPTURE(kind);
@@ -148,9 +152,9 @@ TEST_CASE("activation: large enough to be split among threads") {
 TEST_CASE("activation: refusals") {
   Tensor x({2, 4}), y({2, 4}), other({2, 5}), bytes({2, 4}, {.dtype = Dtype::u8});
   CHECK(refusal("activation", {&x}, {&y}, {1, 0}) == "");
-  CHECK(refusal("activation", {&x}, {&y}, {5, 0}) == "activation: activation must be an integer from 0 to 4, got 5");
+  CHECK(refusal("activation", {&x}, {&y}, {6, 0}) == "activation: activation must be an integer from 0 to 5, got 6");
   CHECK(refusal("activation", {&x}, {&y}, {0.5, 0}) ==
-        "activation: activation must be an integer from 0 to 4, got 0.5");
+        "activation: activation must be an integer from 0 to 5, got 0.5");
   CHECK(refusal("activation", {&x}, {&y}, {2, -1}) == "activation: slope must be at least 0, got -1");
   CHECK(refusal("activation", {&bytes}, {&y}, {1, 0}) == "activation: x must be f32, got u8");
   CHECK(refusal("activation", {&x}, {&other}, {1, 0}) ==

@@ -278,7 +278,7 @@ TEST_CASE("conv2d: 1x1, with and without strides") {
 }
 
 TEST_CASE("conv2d: every epilogue, channel slices, fewer rows than capacity") {
-  for (int activation : {0, 1, 2, 3, 4}) {
+  for (int activation : {0, 1, 2, 3, 4, 5}) {
     for (int64_t filters : {6, 16, 21}) {
       for (bool residual : {false, true}) {
         checkAll({.images = 3,
@@ -450,7 +450,7 @@ TEST_CASE("conv2d: what verify refuses") {
                             0) == 0);
   CHECK(refused(8, 2) ==
         "conv2d: filter must have channels / groups input channels, got [3,3,3,4] with 3 channels in 2 groups");
-  CHECK(refused(9, 5) == "conv2d: activation must be an integer from 0 to 4, got 5");
+  CHECK(refused(9, 6) == "conv2d: activation must be an integer from 0 to 5, got 6");
   CHECK(refused(11, 2) == "conv2d: algorithm must be an integer from 0 to 1, got 2");
   Tensor wide({1, 3, 4, 5});
   CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&wide}, attributes) ==

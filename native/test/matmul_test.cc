@@ -97,7 +97,7 @@ TEST_CASE("matmul: every edge of the tiles, all transposes") {
 
 TEST_CASE("matmul: epilogues, live rows, channel slices") {
   for (int transposes = 0; transposes < 4; ++transposes) {
-    for (int activation = 0; activation < 5; ++activation) {
+    for (int activation = 0; activation < 6; ++activation) {
       for (int with = 0; with < 4; ++with) {
         for (int64_t n : {6, 16, 37}) {
           check({.m = 14,
@@ -146,7 +146,7 @@ TEST_CASE("matmul: what verify refuses") {
         "matmul: op(a) [m,k] times op(b) [k,n] must give y [m,n], got a [4,3] batched transposed, b [3,5], y [4,5] "
         "batched");
   CHECK(refused(a, b, none, none, y, {0, 2, 0, 0}) == "matmul: transposeB must be an integer from 0 to 1, got 2");
-  CHECK(refused(a, b, none, none, y, {0, 0, 7, 0}) == "matmul: activation must be an integer from 0 to 4, got 7");
+  CHECK(refused(a, b, none, none, y, {0, 0, 7, 0}) == "matmul: activation must be an integer from 0 to 5, got 7");
   Tensor fixed({4, 5}, {false}), batchedB({3, 5}), vector({5}), line({5}, {false}), transposedB({5, 3});
   CHECK(refused(a, b, none, none, fixed, {0, 0, 0, 0}) ==
         "matmul: batched rows must be those of a and y, or the contraction of both factors, got a [4,3] batched, b "

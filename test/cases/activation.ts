@@ -1,5 +1,5 @@
 /** Activations and their gradients, at their kinks, in their tails and beyond float32. */
-import { leakyRelu, relu, sigmoid, tanh } from "../../lib/ops/index.js";
+import { leakyRelu, relu, relu6, sigmoid, tanh } from "../../lib/ops/index.js";
 import type { Value } from "../../lib/graph/value.js";
 import { type Distribution, fewValues, normal, scaled, sprinkled } from "../support/random.js";
 import { type ErrorCase, placeholder } from "../support/errorCase.js";
@@ -28,6 +28,8 @@ const activations: readonly Activation[] = [
   { name: "leaky relu 2", code: 2, slope: 2, build: (x) => leakyRelu(x, { slope: 2 }), results: normal },
   { name: "sigmoid", code: 3, build: sigmoid, results: (random) => random.unit() },
   { name: "tanh", code: 4, build: tanh, results: (random) => random.uniform(-1, 1) },
+  // exactly 0 and exactly 6 among them: there it is flat
+  { name: "relu6", code: 5, build: relu6, results: (random) => Math.min(6, Math.max(0, random.uniform(-3, 9))) },
 ];
 
 const inputs: readonly (readonly [string, Distribution])[] = [

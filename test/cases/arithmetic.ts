@@ -1,6 +1,6 @@
 /** add, copy, fill, rescale and channelSum. */
 import { add, channelSum, fill, rescale } from "../../lib/ops/index.js";
-import { byte, type Distribution, normal, offsetBy, sprinkled, wholeNumbers } from "../support/random.js";
+import { byte, type Distribution, normal, offsetBy, scaled, sprinkled, wholeNumbers } from "../support/random.js";
 import { type ErrorCase, placeholder } from "../support/errorCase.js";
 import type { StepCase } from "../support/stepCase.js";
 
@@ -31,6 +31,7 @@ const sums: readonly StepCase[] = [
   ...sum("leaky relu", [3, 4, 5, 7], { activation: 2, slope: 0.1 }),
   ...sum("sigmoid", [3, 4, 5, 5], { activation: 3, slope: 0 }),
   ...sum("tanh", [3, 4, 5, 17], { activation: 4, slope: 0 }),
+  ...sum("relu6", [3, 4, 5, 9], { activation: 5, slope: 0 }, scaled(5)),
   ...sum("NaN and infinities", [3, 4, 5, 9], none, sprinkled(normal, NaN, Infinity, -Infinity)),
 ];
 

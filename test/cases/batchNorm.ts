@@ -45,6 +45,7 @@ const fused: readonly Normalised[] = [
   { name: "leaky relu", shape: [3, 4, 5, 7], activation: 2, slope: 0.2 },
   { name: "sigmoid", shape: [3, 4, 5, 8], activation: 3 },
   { name: "tanh", shape: [3, 4, 5, 3], activation: 4 },
+  { name: "relu6", shape: [3, 4, 5, 9], activation: 5 },
 ];
 
 function perChannel(channels: number, values: Distribution): OperandSpec {

@@ -1,5 +1,5 @@
 /** The convolutions that all three ops of the room are tried on: every option, sizes around every tile edge. */
-import { type Distribution, normal, sprinkled } from "../support/random.js";
+import { type Distribution, normal, scaled, sprinkled } from "../support/random.js";
 import { both, type WindowSpec } from "../support/windows.js";
 
 /** One convolution: the options of lib/ops, and sizes. */
@@ -199,6 +199,19 @@ export const epilogues: readonly Convolution[] = [
   { name: "bias, leaky relu", image: [4, 5, 3], kernel: 3, out: 7, bias: true, activation: 2, slope: 0.1 },
   { name: "bias, sigmoid", image: [4, 5, 3], kernel: 3, out: 17, bias: true, activation: 3 },
   { name: "bias, tanh", image: [4, 5, 3], kernel: 3, out: 5, bias: true, activation: 4 },
+  // Small filters leave few sums beyond 6: values of 4 put them on every side.
+  { name: "bias, relu6", image: [4, 5, 3], kernel: 3, out: 17, bias: true, activation: 5, values: scaled(4) },
+  {
+    name: "depthwise, bias, relu6",
+    image: [4, 5, 25],
+    kernel: 3,
+    out: 25,
+    groups: 25,
+    padding: 1,
+    bias: true,
+    activation: 5,
+    values: scaled(4),
+  },
   { name: "residual", image: [4, 5, 3], kernel: 3, out: 9, residual: true, padding: 1 },
   {
     name: "bias, residual, relu",

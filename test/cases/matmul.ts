@@ -50,6 +50,7 @@ const table: readonly Product[] = [
   { name: "bias, leaky relu", m: 5, k: 6, n: 9, bias: true, activation: 2, slope: 0.1 },
   { name: "bias, sigmoid", m: 5, k: 6, n: 7, bias: true, activation: 3 },
   { name: "bias, tanh", m: 5, k: 6, n: 16, bias: true, activation: 4 },
+  { name: "bias, relu6", m: 7, k: 40, n: 33, bias: true, activation: 5 },
   { name: "residual", m: 5, k: 6, n: 16, residual: true },
   { name: "bias, residual, relu", m: 7, k: 6, n: 15, bias: true, residual: true, activation: 1 },
   { name: "whole numbers: 5000 deep", m: 3, k: 5000, n: 17, whole: true },

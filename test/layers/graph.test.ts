@@ -12,6 +12,7 @@ describe("a net as JSON", () => {
     .batchNorm({ momentum: 0.2 })
     .concat(x.depthwiseConv2d({ kernel: 3, depthMultiplier: 2, padding: "same", useBias: false }))
     .leakyRelu({ slope: 0.01 })
+    .relu6()
     .maxPool2d({ size: 3, stride: 2, rounding: "ceil" })
     .residual((y) => y.avgPool2d({ size: 3, stride: 1, padding: 1, countIncludePad: false }).tanh())
     .sigmoid();

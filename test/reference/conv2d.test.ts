@@ -163,6 +163,7 @@ describe("conv2d epilogue", () => {
     leakyRelu: (v) => (v < 0 ? 0.3 * v : v),
     sigmoid: (v) => 1 / (1 + Math.exp(-v)),
     tanh: Math.tanh,
+    relu6: (v) => Math.min(6, Math.max(0, v)),
   };
   it.each(Object.keys(functions) as (keyof typeof activationCodes)[])("bias, residual and %s", (name) => {
     const { y } = runOp(

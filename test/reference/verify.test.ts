@@ -92,7 +92,7 @@ const malformed: readonly (readonly [path: string, value: unknown, message: stri
     2,
     "steps 0: conv2d: filter expects 3 input channels per group, got 1.5 (input [2, 5, 5, 3]",
   ],
-  ["steps.0.attributes.9", 5, "steps 0: conv2d: activation must be a whole number from 0 to 4, got 5"],
+  ["steps.0.attributes.9", 6, "steps 0: conv2d: activation must be a whole number from 0 to 5, got 6"],
   ["steps.0.attributes.10", -0.1, "steps 0: conv2d: slope must be at least 0, got -0.1"],
   ["steps.0.attributes.11", 2, "steps 0: conv2d: algorithm must be a whole number from 0 to 1, got 2"],
   ["steps.0.inputs.2", 1, "steps 0: conv2d: bias must be [4], got [3, 3, 3, 4]"],

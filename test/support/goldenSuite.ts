@@ -92,7 +92,7 @@ function declarePools(backend: Backend): void {
 }
 
 interface ActivationGolden {
-  readonly name: "relu" | "leakyRelu" | "sigmoid" | "tanh" | "softmax";
+  readonly name: "relu" | "relu6" | "leakyRelu" | "sigmoid" | "tanh" | "softmax";
   readonly options: { readonly slope?: number };
   readonly x: Exact;
   readonly dy: Exact;
@@ -101,7 +101,7 @@ interface ActivationGolden {
 }
 
 function declareActivations(backend: Backend): void {
-  const codes = { relu: 1, leakyRelu: 2, sigmoid: 3, tanh: 4, softmax: undefined };
+  const codes = { relu: 1, leakyRelu: 2, sigmoid: 3, tanh: 4, relu6: 5, softmax: undefined };
   describe("activations", () => {
     it.each(readGolden<ActivationGolden>("activations"))("$name", (golden) => {
       const { name, options } = golden;

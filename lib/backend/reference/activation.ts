@@ -14,6 +14,8 @@ export function activated(v: number, activation: number, slope: number): number 
       return 1 / (1 + Math.exp(-v));
     case activationCodes.tanh:
       return Math.tanh(v);
+    case activationCodes.relu6:
+      return v <= 0 ? 0 : v > 6 ? 6 : v;
     default:
       return v;
   }
@@ -29,8 +31,8 @@ function forward({ x, y }: Operands<"activation">, { activation, slope }: Attrib
 }
 
 /**
- * dy * act'(x) from y = act(x). At the kink of relu and leakyRelu the derivative is that of the negative side, as in
- * PyTorch; slope >= 0 makes y <= 0 there and only there. A dead unit passes 0 even where dy is NaN.
+ * dy * act'(x) from y = act(x). At the kinks of relu, relu6 and leakyRelu the derivative is that of the outer side, as
+ * in PyTorch; slope >= 0 makes y <= 0 there and only there. A dead unit passes 0 even where dy is NaN.
  */
 function gradient(y: number, dy: number, activation: number, slope: number): number {
   switch (activation) {
@@ -42,6 +44,8 @@ function gradient(y: number, dy: number, activation: number, slope: number): num
       return dy * y * (1 - y);
     case activationCodes.tanh:
       return dy * (1 - y * y);
+    case activationCodes.relu6:
+      return y <= 0 || y >= 6 ? 0 : dy;
     default:
       return dy;
   }

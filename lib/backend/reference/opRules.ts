@@ -79,7 +79,7 @@ function first(...rules: readonly (string | undefined)[]): string | undefined {
 
 const epilogue = (attributes: Numbers): string | undefined =>
   first(
-    integer("activation", attributes["activation"]!, 0, activationCodes.tanh),
+    integer("activation", attributes["activation"]!, 0, Math.max(...Object.values(activationCodes))),
     attributes["slope"]! >= 0 ? undefined : `slope must be at least 0, got ${attributes["slope"]!}`,
   );
 

@@ -12,7 +12,7 @@ constexpr const char* kForward = "activation";
 constexpr const char* kBackward = "activation.backward";
 
 // Per element: bandwidth for the piecewise linear ones, an exponential and a division for the others.
-double nanoseconds(int activation) { return activation >= 3 ? 1.0 : 0.3; }
+double nanoseconds(int activation) { return isTranscendental(activation) ? 1.0 : 0.3; }
 
 Status verifyForward(const OpRequest& request) {
   STRIATE_TRY(check::isActivation(kForward, request.attributes[0], request.attributes[1]));

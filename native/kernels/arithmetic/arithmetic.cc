@@ -23,7 +23,7 @@ std::unique_ptr<OpPlan> planAdd(const OpRequest& request) {
                      slope = static_cast<float>(request.attributes[1])](const RunContext& context,
                                                                         const void* const* in, void* const* out) {
     const Extent extent = liveExtent(y, context.rows, a.dense() && b.dense() && y.dense());
-    forParts(context, extent, activation >= 3 ? 1.0 : 0.4, [&](const Part& part) {
+    forParts(context, extent, isTranscendental(activation) ? 1.0 : 0.4, [&](const Part& part) {
       kernels->add(part.pixels, part.channels, at(f32(in[0]), a.pixelStride, part), a.pixelStride,
                    at(f32(in[1]), b.pixelStride, part), b.pixelStride, at(f32(out[0]), y.pixelStride, part),
                    y.pixelStride, activation, slope);

@@ -32,7 +32,7 @@ std::unique_ptr<OpPlan> planBatchNormInference(const OpRequest& request) {
     const float* scale = widen(scales, channels, fold, scales);
     const float* beta = widen(f32(in[2]), channels, fold, scales + columns);
     const float* mean = widen(f32(in[3]), channels, fold, scales + 2 * columns);
-    const double cost = activation >= 3 ? 1.0 : 0.3;
+    const double cost = isTranscendental(activation) ? 1.0 : 0.3;
     forWideParts(
         context, x.livePixels(context.rows), channels, fold, cost, [&](int64_t pixel, int64_t wide, int64_t n) {
           kernels->normalize(wide, n, f32(in[0]) + pixel * x.pixelStride, fold * x.pixelStride, mean, scale, beta,

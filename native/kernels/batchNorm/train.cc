@@ -51,11 +51,12 @@ class Train {
     const float* scale = widen(parameters, channels, fold, parameters);
     const float* beta = widen(f32(in[2]), channels, fold, parameters + columns);
     const float* mean = widen(f32(out[1]), channels, fold, parameters + 2 * columns);
-    forWideParts(
-        context, pixels, channels, fold, activation_ >= 3 ? 1.0 : 0.3, [&](int64_t pixel, int64_t wide, int64_t n) {
-          kernels_.normalize(wide, n, f32(in[0]) + pixel * x_.pixelStride, fold * x_.pixelStride, mean, scale, beta,
-                             f32(out[0]) + pixel * y_.pixelStride, fold * y_.pixelStride, activation_, slope_);
-        });
+    forWideParts(context, pixels, channels, fold, isTranscendental(activation_) ? 1.0 : 0.3,
+                 [&](int64_t pixel, int64_t wide, int64_t n) {
+                   kernels_.normalize(wide, n, f32(in[0]) + pixel * x_.pixelStride, fold * x_.pixelStride, mean, scale,
+                                      beta, f32(out[0]) + pixel * y_.pixelStride, fold * y_.pixelStride, activation_,
+                                      slope_);
+                 });
     return okStatus();
   }
 

@@ -66,6 +66,8 @@ STRIATE_INLINE void depthwiseBlock(const DepthwiseTile& t, int64_t c0, int n) {
     repeat<kRows>(STRIATE_LAMBDA(auto m) {
       repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = leakyReluV(acc[m][v], slope); });
     });
+  } else if (t.activation == kActivationRelu6) {
+    repeat<kRows>(STRIATE_LAMBDA(auto m) { repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = relu6V(acc[m][v]); }); });
   }
   repeat<kRows>(STRIATE_LAMBDA(auto m) {
     repeat<kVecs>(STRIATE_LAMBDA(auto v) { storeLanes<kPartial>(acc[m][v], t.c[m] + c0 + v * Vec::width, n); });

@@ -113,6 +113,8 @@ void indirectTile(const IndirectTile& t) {
   } else if (t.activation == kActivationLeakyRelu) {
     const Vec slope = Vec::broadcast(t.slope);
     acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return leakyReluV(x, slope); });
+  } else if (t.activation == kActivationRelu6) {
+    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return relu6V(x); });
   }
   if (!full) {
     // Whole vectors, from the first row to the last: what a row writes too much, the next rows overwrite. Only the rows

@@ -26,6 +26,8 @@ export interface ModelOptions {
   readonly seed?: number;
   /** Default: what backendInfo() tells. */
   readonly backend?: Backend;
+  /** What parameters start with, by name; the others are drawn from the seed. */
+  readonly parameters?: ReadonlyMap<string, Tensor>;
   /** Whatever belongs to the model, as JSON: it is saved with it. The names of the classes, say. */
   readonly metadata?: JsonObject;
 }
@@ -77,7 +79,8 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     this.parameterList = netParameters(node);
     this.state = this.backend.createState(this.stateSpecs(undefined));
     this.plans = new PlanCache(this.backend, this.state, this.node);
-    this.state.write(this.initialParameters());
+    const given = this.checkParameters(options.parameters ?? new Map<string, Tensor>(), "model");
+    this.state.write(new Map([...given, ...this.drawnParameters(given)]));
   }
 
   private stateSpecs(optimizer: Optimizer | undefined): { name: string; shape: Shape }[] {
@@ -90,9 +93,10 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     ];
   }
 
-  private initialParameters(): Map<string, Float32Array> {
+  private drawnParameters(given: ReadonlyMap<string, unknown>): Map<string, Float32Array> {
+    const rest = this.parameterList.filter(({ tensor }) => !given.has(tensor));
     return new Map(
-      this.parameterList.map(({ tensor, shape, initializer }) => {
+      rest.map(({ tensor, shape, initializer }) => {
         const { kind, fanIn, fanOut } = initializer;
         const random = new RandomStream(this.seed, `initialize/${tensor}`);
         return [tensor, initialize(kind, elementCount(shape), { fanIn, fanOut }, random, tensor)];
@@ -233,11 +237,15 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
    * @throws OptionError for an unknown name, ShapeError for a wrong shape
    */
   setParameters(tensors: ReadonlyMap<string, Tensor>): void {
+    this.state.write(this.checkParameters(tensors, "setParameters"));
+  }
+
+  private checkParameters(tensors: ReadonlyMap<string, Tensor>, owner: string): Map<string, Float32Array> {
     const specs = new Map(this.parameterList.map(({ tensor, shape }) => [tensor, shape]));
     const values = new Map<string, Float32Array>();
     for (const [name, { shape, data }] of tensors) {
       const expected = specs.get(name);
-      if (expected === undefined) throw new OptionError(name, `setParameters: the model has no parameter ${name}`);
+      if (expected === undefined) throw new OptionError(name, `${owner}: the model has no parameter ${name}`);
       if (
         expected.length !== shape.length ||
         expected.some((size, i) => size !== shape[i]) ||
@@ -245,12 +253,13 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
       ) {
         throw new ShapeError(
           name,
-          `setParameters: ${name} must have the shape [${expected.join(", ")}], got [${shape.join(", ")}]`,
+          `${owner}: ${name} must have the shape [${expected.join(", ")}], got [${shape.join(", ")}]`,
         );
       }
-      values.set(name, Float32Array.from(data));
+      // The State copies what it is given.
+      values.set(name, data instanceof Float32Array ? data : Float32Array.from(data));
     }
-    this.state.write(values);
+    return values;
   }
 
   /**
@@ -298,7 +307,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
  */
 export async function loadModel(
   folder: string,
-  options: Omit<ModelOptions, "metadata"> & { readonly layers?: readonly LayerDefinition[] } = {},
+  options: Omit<ModelOptions, "metadata" | "parameters"> & { readonly layers?: readonly LayerDefinition[] } = {},
 ): Promise<Model> {
   const { loadModelFile, tensorProblems } = await import("../io/modelFile.js");
   const { ModelFileError } = await import("../io/errors.js");
@@ -308,9 +317,7 @@ export async function loadModel(
   const expected = new Map(netParameters(node).map(({ tensor, shape }) => [tensor, shape]));
   const problems = tensorProblems(expected, tensors);
   if (problems.length > 0) throw new ModelFileError(folder, problems);
-  const model = new Model(node, { ...modelOptions, metadata });
-  model.setParameters(tensors);
-  return model;
+  return new Model(node, { ...modelOptions, metadata, parameters: tensors });
 }
 
 /** Few distinct capacities, each a plan with an arena: the next power of two, at most the batch size. */

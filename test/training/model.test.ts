@@ -270,6 +270,15 @@ describe.each<[string, Backend]>([
       () => build().setParameters(new Map([["dense1.bias", { shape: [4], data: new Float32Array(4) }]])),
       "setParameters: dense1.bias must have the shape [3], got [4]",
     ],
+    [
+      "a first value of another shape",
+      () =>
+        new Model(net.node, {
+          backend,
+          parameters: new Map([["dense1.bias", { shape: [4], data: new Float32Array(4) }]]),
+        }),
+      "model: dense1.bias must have the shape [3], got [4]",
+    ],
   ])("refuses %s", (_, act, message) => {
     expect(act).toThrow(message);
   });
@@ -286,6 +295,13 @@ describe.each<[string, Backend]>([
     expect(loaded.predictSync(images as Tensor<[24, 8, 6, 2], Float32Array>).data).toEqual(
       model.predictSync(images).data,
     );
+  });
+
+  test("parameters that are given are not drawn, the others are the seed's", () => {
+    const bias = { shape: [3], data: Float32Array.of(1, 2, 3) };
+    const given = new Model<Image, [3]>(net.node, { seed: 3, backend, parameters: new Map([["dense1.bias", bias]]) });
+    const drawn = new Model<Image, [3]>(net.node, { seed: 3, backend }).parameters();
+    expect(given.parameters()).toEqual(drawn.set("dense1.bias", bias));
   });
 
   test("explain tells steps, kernels and memory", () => {

@@ -14,9 +14,9 @@ const pool = ["kernelH", "kernelW", ...window] as const;
 const epilogue = ["activation", "slope"] as const;
 
 export const opSchemas = {
-  /** y[n,oh,ow,o] = act(sum over taps x * filter[kh,kw,c/groups,o] + bias[o] + residual[n,oh,ow,o]). Pads are effective ones: oh = floor((h + padTop + padBottom - dilatedKernel) / strideH) + 1. */
+  /** y[n,oh,ow,o] = act(sum over taps x * filter[kh,kw,c/groups,o] * scale[o] + bias[o] + residual[n,oh,ow,o]). The scale belongs to the filter (a folded batch norm) and has no gradient. Pads are effective ones: oh = floor((h + padTop + padBottom - dilatedKernel) / strideH) + 1. */
   conv2d: {
-    operands: ["x", "filter", "bias?", "residual?"],
+    operands: ["x", "filter", "bias?", "residual?", "scale?"],
     results: ["y"],
     attributes: [...convolution, ...epilogue, "algorithm", "exact"],
   },
@@ -44,9 +44,9 @@ export const opSchemas = {
     results: ["x"],
     attributes: ["kernelH", "kernelW", ...window, "dilationH", "dilationW"],
   },
-  /** y[m,n] = act(op(a) * op(b) + bias[n] + residual[m,n]); op transposes where asked. a, b are read as pixels x channels. */
+  /** y[m,n] = act(op(a) * op(b) * scale[n] + bias[n] + residual[m,n]); op transposes where asked. a, b are read as pixels x channels. A scale, as that of conv2d, goes with transposeA = 0. */
   matmul: {
-    operands: ["a", "b", "bias?", "residual?"],
+    operands: ["a", "b", "bias?", "residual?", "scale?"],
     results: ["y"],
     attributes: ["transposeA", "transposeB", ...epilogue],
   },
@@ -86,10 +86,10 @@ export const opSchemas = {
     results: ["newMean", "newVariance"],
     attributes: ["momentum", "pixelsPerRow"],
   },
-  /** filter' = filter * gamma / sqrt(variance + epsilon) per output channel, bias' = (bias - mean) * that + beta. */
+  /** scale = gamma / sqrt(variance + epsilon), shift = (bias - mean) * scale + beta: scale and bias of the op before. */
   "batchNorm.fold": {
-    operands: ["filter", "bias?", "gamma", "beta", "mean", "variance"],
-    results: ["foldedFilter", "foldedBias"],
+    operands: ["bias?", "gamma", "beta", "mean", "variance"],
+    results: ["scale", "shift"],
     attributes: ["epsilon"],
   },
   /** y = act(a + b), equal shapes. */

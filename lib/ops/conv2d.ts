@@ -46,10 +46,12 @@ const backwardFilterDefinition: OpDefinition = {
 };
 
 function conv2dGradient(node: GraphNode, [dy]: readonly (Value | undefined)[]): (Value | undefined)[] {
-  const [x, filter, bias] = node.operands as [Value, Value, Value | undefined];
-  // The epilogue belongs to the forward op only: differentiation comes before fusion, so it is still empty here.
+  const [x, filter, bias, residual, scale] = node.operands as [Value, Value, ...(Value | undefined)[]];
+  // Epilogue and scale belong to the forward op only: differentiation comes before fusion, so they are still empty here.
   const { activation, slope, ...attributes } = node.attributes;
-  if (activation !== 0 || slope !== 0) throw new GraphError("conv2d: differentiate before fusing");
+  if (activation !== 0 || slope !== 0 || residual !== undefined || scale !== undefined) {
+    throw new GraphError("conv2d: differentiate before fusing: epilogue, residual and scale have no gradient");
+  }
   return [
     makeOne(backwardInputDefinition, [dy, filter], attributes, x.shape, x.batched),
     makeOne(backwardFilterDefinition, [x, dy], attributes, filter.shape, false),

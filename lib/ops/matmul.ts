@@ -13,7 +13,11 @@ export interface MatmulOptions {
 }
 
 function matmulGradient(node: GraphNode, [gradient]: readonly (Value | undefined)[]): (Value | undefined)[] {
-  const [a, b, bias] = node.operands as [Value, Value, Value | undefined];
+  const [a, b, bias, residual, scale] = node.operands as [Value, Value, ...(Value | undefined)[]];
+  const { activation, slope } = node.attributes;
+  if (activation !== 0 || slope !== 0 || residual !== undefined || scale !== undefined) {
+    throw new GraphError("matmul: differentiate before fusing: epilogue, residual and scale have no gradient");
+  }
   const dy = gradient!;
   const transposeA = node.attributes["transposeA"] === 1;
   const transposeB = node.attributes["transposeB"] === 1;

@@ -49,6 +49,9 @@ struct OpRequest {
   const double* attributes = nullptr;  // as many as the schema's attributes, all finite
   int64_t rows = 1;                    // capacity
   Isa isa = Isa::sse2;
+  // Bytes that this step may still keep as a packed or transformed copy of its weights (OpPlan::packedBytes). What does
+  // not fit is packed at every run, in scratch. A plan that packs cheaply beside its work leaves the budget to others.
+  uint64_t packedBudget = UINT64_MAX;
 };
 
 struct RunContext {

@@ -1,10 +1,10 @@
 // A verified Program bound to a State, with a plan for every step and the memory to run it.
 //
-// Memory: packed weights and prepared storages belong to the Executable, cached per State version. A Slot holds the
-// inputs and outputs of one call, a Workspace the arena and scratch of one run under way. Large Programs have one
-// Workspace for async runs, so those run one after the other while the next batch is assembled in its own Slot;
-// Programs too small to split have several and run side by side, one per core. Sync runs have a Slot and a Workspace of
-// their own and never wait for anything that a JavaScript callback would have to give back.
+// Memory: packed weights (within a budget) and prepared storages belong to the Executable, cached per State version. A
+// Slot holds the inputs and outputs of one call, a Workspace the arena and scratch of one run under way. Large Programs
+// have one Workspace for async runs, so those run one after the other while the next batch is assembled in its own
+// Slot; Programs too small to split have several and run side by side, one per core. Sync runs have a Slot and a
+// Workspace of their own and never wait for anything that a JavaScript callback would have to give back.
 #pragma once
 #include <atomic>
 #include <deque>
@@ -124,8 +124,9 @@ class Executable : public std::enable_shared_from_this<Executable> {
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;
   std::vector<StepPlan> steps_;
-  size_t firstStep_ = 0;    // behind prepare
-  size_t firstCommit_ = 0;  // behind steps
+  size_t firstStep_ = 0;       // behind prepare
+  size_t firstCommit_ = 0;     // behind steps
+  uint64_t packedBudget_ = 0;  // what packed copies may still take, while planning
   size_t scratchBytes_ = 0;
   size_t arenaBytes_ = 0;
   size_t slotBytes_ = 0;  // of one

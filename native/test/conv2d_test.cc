@@ -18,7 +18,7 @@ struct Case {
   int64_t dilationH = 1, dilationW = 1, groups = 1;
   int64_t rows = 0;  // live images; 0: all
   int64_t gap = 0;
-  bool constant = false, bias = true, residual = false;
+  bool constant = false, bias = true, residual = false, scale = false;
   int activation = 0;
 
   int64_t live() const { return rows == 0 ? images : rows; }
@@ -30,7 +30,7 @@ struct Case {
            pair(kernelH, kernelW) + "x" + std::to_string(filters) + " stride " + pair(strideH, strideW) + " pads " +
            pair(top, bottom) + "," + pair(left, right) + " dilation " + pair(dilationH, dilationW) + " groups " +
            std::to_string(groups) + " rows " + std::to_string(rows) + " gap " + std::to_string(gap) + " act " +
-           std::to_string(activation);
+           std::to_string(activation) + (scale ? " scaled" : "");
   }
   std::vector<double> window() const {
     std::vector<double> a;
@@ -70,18 +70,21 @@ void meet(const Case& c, const Visit& visit) {
 }
 
 struct Operands {
-  Tensor x, filter, bias, residual, y;
+  Tensor x, filter, bias, residual, scale, y;
   explicit Operands(const Case& c)
       : x({c.images, c.h, c.w, c.channels}, {true, c.gap}),
         filter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false, c.gap / 2}),
         bias(c.bias ? Tensor({c.filters}, {false}) : Tensor()),
         residual(c.residual ? Tensor({c.images, c.oh(), c.ow(), c.filters}, {true, c.gap + 1}) : Tensor()),
+        scale(c.scale ? Tensor({c.filters}, {false}) : Tensor()),
         y({c.images, c.oh(), c.ow(), c.filters}, {true, c.gap * 2}) {
     x.randomize(1, c.live());
     filter.randomize(2, 1);
     filter.desc.constant = c.constant;
     if (c.bias) bias.randomize(3, 1);
     if (c.residual) residual.randomize(4, c.live());
+    if (c.scale) scale.randomize(6, 1);
+    scale.desc.constant = c.constant;
   }
 };
 
@@ -94,7 +97,7 @@ void checkForward(const Case& c, int algorithm) {
   std::vector<double> attributes = c.window();
   for (double v : {static_cast<double>(c.activation), 0.1, static_cast<double>(algorithm), 0.0})
     attributes.push_back(v);
-  const std::vector<Tensor*> in = {&t.x, &t.filter, &t.bias, &t.residual};
+  const std::vector<Tensor*> in = {&t.x, &t.filter, &t.bias, &t.residual, &t.scale};
   const std::string kernel = kernelOf("conv2d", in, {&t.y}, attributes, c.images);
   INFO(c.text(), " ", kernel);
   REQUIRE(runOp("conv2d", in, {&t.y}, attributes, {c.images, c.live()}).ok());
@@ -105,7 +108,7 @@ void checkForward(const Case& c, int algorithm) {
       for (int64_t k = 0; k < inputs; ++k)
         y[static_cast<size_t>(((n * c.oh() + i) * c.ow() + j) * c.filters + o)] +=
             static_cast<double>(t.x.image(n, h, w, o / perGroup * inputs + k)) *
-            t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o);
+            t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o) * (c.scale ? t.scale.element(o) : 1.0);
   });
   const double bound = tolerance(static_cast<double>(c.kernelH * c.kernelW * inputs));
   for (size_t i = 0; i < y.size(); ++i) {
@@ -170,6 +173,17 @@ void checkBackwardFilter(const Case& c, int algorithm) {
     if (!near(dfilter.element(at), expected[i], bound)) {
       INFO("element ", at, " expected ", expected[i], " got ", dfilter.element(at));
       REQUIRE(near(dfilter.element(at), expected[i], bound));
+    }
+  }
+}
+
+// The gradients know no scale.
+void checkScaled(Case c) {
+  c.scale = true;
+  for (int algorithm : {0, 1}) {
+    for (bool constant : {false, true}) {
+      c.constant = constant;
+      checkForward(c, algorithm);
     }
   }
 }
@@ -277,6 +291,37 @@ TEST_CASE("conv2d: 1x1, with and without strides") {
   }
 }
 
+TEST_CASE("conv2d: a scale per filter, every algorithm") {
+  for (int64_t filters : {1, 3, 8, 9, 16, 21, 33}) {
+    checkScaled({.channels = 2, .filters = filters, .top = 1, .left = 1});                           // smallChannel
+    checkScaled({.channels = 17, .filters = filters, .gap = 3, .residual = true, .activation = 1});  // implicitGemm
+    checkScaled({.images = 2, .channels = 9, .filters = filters, .kernelH = 1, .kernelW = 1, .rows = 1});  // pointwise
+    checkScaled({.channels = filters + 1, .filters = filters + 1, .groups = filters + 1, .residual = true});
+    checkScaled({.channels = 5, .filters = 10, .groups = 5, .activation = 2});
+  }
+  checkScaled({.channels = 6, .filters = 8, .groups = 2, .gap = 1});
+}
+
+TEST_CASE("conv2d: what exceeds the budget is packed in the run, to the same bits") {
+  for (const Case& c : {Case{.channels = 17, .filters = 21, .constant = true, .scale = true},
+                        Case{.channels = 3, .filters = 9, .constant = true},
+                        Case{.channels = 9, .filters = 9, .groups = 9, .constant = true, .scale = true},
+                        Case{.channels = 8, .filters = 9, .kernelH = 1, .kernelW = 1, .constant = true}}) {
+    INFO(c.text());
+    std::vector<double> attributes = c.window();
+    for (double v : {0.0, 0.1, 0.0, 0.0}) attributes.push_back(v);
+    Operands kept(c), within(c);
+    const auto run = [&](Operands& t, uint64_t budget) {
+      return runOp("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&t.y}, attributes,
+                   {.capacity = 1, .rows = 1, .packedBudget = budget})
+          .ok();
+    };
+    CHECK(run(kept, UINT64_MAX));
+    CHECK(run(within, 64));
+    CHECK(kept.y.bytes() == within.y.bytes());
+  }
+}
+
 TEST_CASE("conv2d: every epilogue, channel slices, fewer rows than capacity") {
   for (int activation : {0, 1, 2, 3, 4, 5}) {
     for (int64_t filters : {6, 16, 21}) {
@@ -363,7 +408,7 @@ TEST_CASE("conv2d: NaN and infinities come through") {
   t.x.image(0, 2, 2, 1) = std::nanf("");
   std::vector<double> attributes = c.window();
   for (double v : {1.0, 0.0, 0.0, 0.0}) attributes.push_back(v);
-  REQUIRE(runOp("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, attributes, {1, 1}).ok());
+  REQUIRE(runOp("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&t.y}, attributes, {1, 1}).ok());
   for (int64_t i = 0; i < c.oh() * c.ow() * c.filters; ++i) {
     const int64_t column = i / c.filters % c.ow(), row = i / c.filters / c.ow();
     CHECK(std::isnan(t.y.element(i)) == (row <= 2 && column <= 2));
@@ -380,7 +425,7 @@ TEST_CASE("conv2d: the algorithm that each shape gets") {
     std::vector<double> forward = c.window();
     for (double v : {0.0, 0.0, static_cast<double>(algorithm), 0.0}) forward.push_back(v);
     const std::string kernels[] = {
-        kernelOf("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, forward, c.images),
+        kernelOf("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&t.y}, forward, c.images),
         kernelOf("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, backward, c.images),
         kernelOf("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, backward, c.images)};
     std::string names;
@@ -438,9 +483,9 @@ TEST_CASE("conv2d: what verify refuses") {
   const auto refused = [&](size_t index, double value) {
     std::vector<double> changed = attributes;
     changed[index] = value;
-    return refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, changed);
+    return refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&t.y}, changed);
   };
-  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&t.y}, attributes) == "");
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&t.y}, attributes) == "");
   CHECK(refused(0, 0) == "conv2d: strideH must be an integer from 1 to 2147483647, got 0");
   CHECK(refused(0, 1.5) == "conv2d: strideH must be an integer from 1 to 2147483647, got 1.5");
   CHECK(refused(2, -1) == "conv2d: padTop must be an integer from 0 to 2147483647, got -1");
@@ -453,20 +498,22 @@ TEST_CASE("conv2d: what verify refuses") {
   CHECK(refused(9, 6) == "conv2d: activation must be an integer from 0 to 5, got 6");
   CHECK(refused(11, 2) == "conv2d: algorithm must be an integer from 0 to 1, got 2");
   Tensor wide({1, 3, 4, 5});
-  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&wide}, attributes) ==
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&wide}, attributes) ==
         "conv2d: y must have as many channels as there are filters, a multiple of the groups, got [1,3,4,5] batched "
         "with [3,3,3,4] in 1 groups");
   Tensor image({1, 1100, 1100, 1}), kernel({1100, 1100, 1, 1}, {false}), dot({1, 1, 1, 1}), none;
   std::vector<double> whole = attributes;
-  CHECK(refusal("conv2d", {&image, &kernel, &none, &none}, {&dot}, whole) ==
+  CHECK(refusal("conv2d", {&image, &kernel, &none, &none, &none}, {&dot}, whole) ==
         "conv2d: filter must have at most 1048576 taps, got [1100,1100,1,1]");
   Tensor many({2, 3, 4, 4});
   CHECK(
-      refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual}, {&many}, attributes) ==
+      refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&many}, attributes) ==
       "conv2d: x and y must have the same images and filter none, got [1,5,6,3] batched, [2,3,4,4] batched, [3,3,3,4]");
-  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.y, &t.residual}, {&t.y}, attributes) ==
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.y}, {&t.y}, attributes) ==
+        "conv2d: scale must be [4], got [1,3,4,4] batched");
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.y, &t.residual, &t.scale}, {&t.y}, attributes) ==
         "conv2d: bias must be [4], got [1,3,4,4] batched");
-  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.x}, {&t.y}, attributes) ==
+  CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.x, &none}, {&t.y}, attributes) ==
         "conv2d: residual must have the shape of y [1,3,4,4] batched, got [1,5,6,3] batched");
 }
 

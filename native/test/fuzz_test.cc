@@ -431,7 +431,7 @@ Sample hugeFilter() {
   const double x = builder.buffer(builder.storage(StorageKind::input, 1), {1, 1, 1, 1}, true);
   const double filter = builder.buffer(builder.storage(StorageKind::input, taps), {taps, 1, 1, 1}, false);
   const double y = builder.buffer(builder.storage(StorageKind::output, 1), {1, 1, 1, 1}, true);
-  builder.step(static_cast<double>(conv2d), {x, filter, -1, -1, y}, {1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0});
+  builder.step(static_cast<double>(conv2d), {x, filter, -1, -1, -1, y}, {1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0});
   return {builder.words(), {}};
 }
 

@@ -15,7 +15,7 @@ struct Case {
   bool transposeA = false, transposeB = false;
   bool batched = true;
   int64_t rows = 0;  // live; 0: all
-  bool bias = false, residual = false, constant = false;
+  bool bias = false, residual = false, constant = false, scale = false;
   int activation = 0;
   int64_t gap = 0;
 };
@@ -45,15 +45,19 @@ void check(const Case& c) {
   if (depthLive && c.transposeB) return;  // live rows along the columns of b: refused, see below
   Tensor bias = c.bias ? Tensor({c.n}, {false}) : Tensor();
   Tensor residual = c.residual ? Tensor({c.m, c.n}, {rowsLive, c.gap}) : Tensor();
+  const bool scaled = c.scale && !c.transposeA;
+  Tensor scale = scaled ? Tensor({c.n}, {false}) : Tensor();
   Tensor y({c.m, c.n}, {rowsLive, c.gap * 2});
   a.randomize(1, live);
   b.randomize(2, live);
   b.desc.constant = c.constant;
+  if (scaled) scale.randomize(5, 1);
+  scale.desc.constant = c.constant;
   if (c.bias) bias.randomize(3, 1);
   if (c.residual) residual.randomize(4, live);
   INFO(c.m, "x", c.n, "x", c.k, c.transposeA ? " A'" : "", c.transposeB ? " B'" : "", " rows ", c.rows, " gap ", c.gap,
        " act ", c.activation);
-  REQUIRE(runOp("matmul", {&a, &b, &bias, &residual}, {&y},
+  REQUIRE(runOp("matmul", {&a, &b, &bias, &residual, &scale}, {&y},
                 {c.transposeA ? 1.0 : 0.0, c.transposeB ? 1.0 : 0.0, static_cast<double>(c.activation), 0.25},
                 {capacity, live})
               .ok());
@@ -64,6 +68,7 @@ void check(const Case& c) {
       for (int64_t q = 0; q < k; ++q) {
         sum += static_cast<double>(c.transposeA ? a.at(q, i) : a.at(i, q)) * (c.transposeB ? b.at(j, q) : b.at(q, j));
       }
+      if (scaled) sum *= scale.element(j);
       if (c.bias) sum += bias.at(0, j);
       if (c.residual) sum += residual.at(i, j);
       const double expected = activate(sum, c.activation);
@@ -88,7 +93,8 @@ TEST_CASE("matmul: every edge of the tiles, all transposes") {
                  .transposeA = (transposes & 1) != 0,
                  .transposeB = (transposes & 2) != 0,
                  .batched = k != 5,
-                 .constant = m % 2 == 0});
+                 .constant = m % 2 == 0,
+                 .scale = n % 2 == 1});
         }
       }
     }
@@ -139,7 +145,8 @@ TEST_CASE("matmul: what verify refuses") {
   Tensor a({4, 3}), b({3, 5}, {false}), y({4, 5}), none;
   const auto refused = [&](Tensor& a, Tensor& b, Tensor& bias, Tensor& residual, Tensor& y,
                            std::vector<double> attributes) {
-    return refusal("matmul", {&a, &b, &bias, &residual}, {&y}, attributes);
+    Tensor scale;
+    return refusal("matmul", {&a, &b, &bias, &residual, &scale}, {&y}, attributes);
   };
   CHECK(refused(a, b, none, none, y, {0, 0, 0, 0}) == "");
   CHECK(refused(a, b, none, none, y, {1, 0, 0, 0}) ==
@@ -160,6 +167,13 @@ TEST_CASE("matmul: what verify refuses") {
   CHECK(refused(a, b, vector, none, y, {0, 0, 0, 0}) == "matmul: bias must be [5], got [5] batched");
   CHECK(refused(a, b, line, fixed, y, {0, 0, 0, 0}) ==
         "matmul: residual must have the shape of y [4,5] batched, got [4,5]");
+  Tensor square({4, 4}, {false}), scales({4}, {false});
+  const auto scaledBy = [&](Tensor& scale, double transposeA) {
+    return refusal("matmul", {&square, &square, &none, &none, &scale}, {&square}, {transposeA, 0, 0, 0});
+  };
+  CHECK(scaledBy(scales, 0) == "");
+  CHECK(scaledBy(line, 0) == "matmul: scale must be [4], got [5]");
+  CHECK(scaledBy(scales, 1) == "matmul: scale belongs to weights and goes with transposeA 0 only, got transposeA 1");
 }
 
 }  // namespace striate::test

@@ -91,7 +91,8 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
              const RunOptions& options) {
   const OpEntry& entry = entryOf(name, in.size(), out.size(), attributes.size());
   const std::vector<TensorDesc> inDescs = descsOf(in), outDescs = descsOf(out);
-  const OpRequest request = requestOf(inDescs, outDescs, attributes, options.capacity);
+  OpRequest request = requestOf(inDescs, outDescs, attributes, options.capacity);
+  request.packedBudget = options.packedBudget;
   const Status verified = entry.verify(request);
   REQUIRE_MESSAGE(verified.ok(), verified.message());
 
@@ -123,6 +124,7 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
     context.rows = options.rows;
     context.learningRate = options.learningRate;
     // Weights of a constant operand, packed as the runner does it: once, before the runs that use them.
+    REQUIRE(plan->packedBytes() <= options.packedBudget);
     std::vector<float> packed(plan->packedBytes() / sizeof(float) + 1, std::numeric_limits<float>::quiet_NaN());
     if (plan->packedBytes() > 0) {
       plan->pack(context, inPointers.data(), packed.data());

@@ -56,6 +56,7 @@ struct RunOptions {
   int64_t rows = 1;
   double learningRate = 0;
   int threads = 3;
+  uint64_t packedBudget = UINT64_MAX;
 };
 
 // Verifies, plans and runs. A result may be the very Tensor of an operand. Checks what is said above with doctest.

@@ -50,7 +50,7 @@ function sizeUp(c: Convolution): Sized {
 export function forward(c: Convolution): StepCase {
   const { attributes, rows, x, filter, y } = sizeUp(c);
   const { stride, padding, dilation, rounding, groups, algorithm } = c;
-  const fused = c.residual === true || (c.activation ?? 0) !== 0;
+  const fused = c.residual === true || c.scale === true || (c.activation ?? 0) !== 0;
   const build = ([image, weights, bias]: readonly (Value | undefined)[]): Value =>
     conv2d(image!, weights!, {
       bias,
@@ -70,6 +70,7 @@ export function forward(c: Convolution): StepCase {
       filter,
       c.bias === true ? { shape: [c.out], values: symmetric, parameter: true } : undefined,
       c.residual === true ? { ...y, values: symmetric } : undefined,
+      c.scale === true ? { shape: [c.out], values: normal, parameter: true } : undefined,
     ],
     results: [y],
     attributes: { ...attributes, activation: c.activation ?? 0, slope: c.slope ?? 0 },

@@ -18,6 +18,7 @@ export interface Convolution {
   readonly bias?: boolean;
   /** Fused epilogue, by code of the schema; tried on the step alone. */
   readonly residual?: boolean;
+  readonly scale?: boolean;
   readonly activation?: number;
   readonly slope?: number;
   readonly algorithm?: "auto" | "im2col";
@@ -192,8 +193,49 @@ const groups: Convolution[] = [
   { name: "depthwise, 5x5", image: [6, 7, 17], kernel: 5, out: 17, groups: 17, padding: 2 },
 ];
 
-/** Convolutions that differ in their epilogue only. */
+/** Convolutions that differ in their epilogue, or in the scale of their filters, only. */
 export const epilogues: readonly Convolution[] = [
+  ...edges.map((out): Convolution => ({
+    name: `scaled, ${String(out)} filters`,
+    image: [4, 5, 18],
+    kernel: 3,
+    out,
+    bias: true,
+    scale: true,
+    native: implicitGemm,
+  })),
+  {
+    name: "scaled, 3 input channels",
+    image: [5, 6, 3],
+    kernel: 3,
+    out: 9,
+    scale: true,
+    native: { forward: "smallChannel" },
+  },
+  { name: "scaled, 1x1, residual", image: [4, 5, 8], kernel: 1, out: 17, residual: true, scale: true },
+  {
+    name: "scaled, depthwise, relu",
+    image: [4, 5, 9],
+    kernel: 3,
+    out: 9,
+    groups: 9,
+    bias: true,
+    activation: 1,
+    scale: true,
+  },
+  { name: "scaled, depthwise, multiplier 2", image: [4, 5, 5], kernel: 3, out: 10, groups: 5, scale: true },
+  { name: "scaled, 2 groups", image: [4, 5, 6], kernel: 3, out: 10, groups: 2, bias: true, scale: true },
+  {
+    name: "scaled, im2col",
+    image: [4, 5, 6],
+    kernel: 3,
+    out: 10,
+    groups: 2,
+    bias: true,
+    scale: true,
+    algorithm: "im2col",
+    native: { forward: "im2col" },
+  },
   { name: "bias", image: [4, 5, 3], kernel: 3, out: 9, bias: true },
   { name: "relu", image: [4, 5, 3], kernel: 3, out: 9, activation: 1 },
   { name: "bias, leaky relu", image: [4, 5, 3], kernel: 3, out: 7, bias: true, activation: 2, slope: 0.1 },

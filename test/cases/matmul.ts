@@ -15,6 +15,7 @@ interface Product {
   readonly batch?: "m" | "k" | "none";
   readonly bias?: boolean;
   readonly residual?: boolean;
+  readonly scale?: boolean;
   readonly activation?: number;
   readonly slope?: number;
   readonly values?: Distribution;
@@ -53,6 +54,10 @@ const table: readonly Product[] = [
   { name: "bias, relu6", m: 7, k: 40, n: 33, bias: true, activation: 5 },
   { name: "residual", m: 5, k: 6, n: 16, residual: true },
   { name: "bias, residual, relu", m: 7, k: 6, n: 15, bias: true, residual: true, activation: 1 },
+  ...edges.map((n): Product => ({ name: `${String(n)} columns, scaled`, m: 7, k: 5, n, scale: true, bias: true })),
+  { name: "scaled, b transposed", m: 5, k: 9, n: 11, scale: true, transposeB: true },
+  { name: "square, scaled", m: 6, k: 6, n: 7, scale: true, batch: "none" },
+  { name: "one row, scaled", m: 1, k: 30, n: 19, scale: true, residual: true, activation: 1 },
   { name: "whole numbers: 5000 deep", m: 3, k: 5000, n: 17, whole: true },
   { name: "whole numbers: 3000 rows transposed", m: 17, k: 3000, n: 9, transposeA: true, batch: "k", whole: true },
   { name: "whole numbers: 5000 deep, b transposed", m: 5, k: 5000, n: 6, transposeB: true, whole: true },
@@ -92,7 +97,7 @@ function product(c: Product): StepCase {
     parameter: !bBatched,
   };
   const y = { shape: [m, n], batched: batch === "m" };
-  const fused = c.residual === true || c.activation !== undefined;
+  const fused = c.residual === true || c.scale === true || c.activation !== undefined;
   return {
     name: c.name,
     op: "matmul",
@@ -101,6 +106,7 @@ function product(c: Product): StepCase {
       b,
       c.bias === true ? { shape: [n], values: symmetric, parameter: true } : undefined,
       c.residual === true ? { ...y, values: symmetric } : undefined,
+      c.scale === true ? { shape: [n], values: normal, parameter: true } : undefined,
     ],
     results: [y],
     attributes: {

@@ -3,7 +3,10 @@ import { lower, type LowerOptions } from "../../lib/graph/lower.js";
 import { activationCodes, opSchemas } from "../../lib/graph/opSchema.js";
 import type { GraphRoots } from "../../lib/graph/passes/ir.js";
 import type { Buffer, Program, Step } from "../../lib/graph/program.js";
+import { makeNode, type OpDefinition } from "../../lib/graph/value.js";
 import * as o from "../../lib/ops/index.js";
+import { conv2dDefinitions } from "../../lib/ops/conv2d.js";
+import { matmulDefinitions } from "../../lib/ops/matmul.js";
 
 const image = (channels: number, name = "x") => o.input(name, [4, 6, 5, channels], { batched: true });
 const outputs = (...values: o.Value[]): GraphRoots => ({
@@ -43,19 +46,42 @@ describe("fusion", () => {
     expect(program.steps[1]!.inputs[3]).toBe(program.steps[0]!.outputs[0]);
   });
 
-  test("batch norm folds into the filter at inference, in the prepare list", () => {
+  test("batch norm folds into scale and bias at inference, in the prepare list", () => {
     const per = (name: string) => o.state(name, [8]);
     const norm = { gamma: per("gamma"), beta: per("beta"), mean: per("mean"), variance: per("variance") };
     const y = o.relu(o.batchNorm(o.conv2d(image(3), o.state("w", [3, 3, 3, 8]), { bias: per("b") }), norm));
     const program = lowered(outputs(y));
     expect(opsOf(program)).toEqual(["conv2d"]);
     expect(program.prepare.map((step) => step.op)).toEqual(["batchNorm.fold"]);
-    expect(program.steps[0]!.inputs.slice(1, 3)).toEqual(program.prepare[0]!.outputs);
+    const [, , bias, , scale] = program.steps[0]!.inputs;
+    expect([scale, bias]).toEqual(program.prepare[0]!.outputs);
     for (const id of program.prepare[0]!.outputs) {
       expect(program.storages[bufferOf(program, id).storage]!.kind).toBe("prepared");
     }
     expect(attribute(program.steps[0]!, "activation")).toBe(activationCodes.relu);
     expect(opsOf(lowered(outputs(y), { fuse: false }))).toEqual(["conv2d", "batchNorm.inference", "activation"]);
+  });
+
+  test("a scale has no gradient: folding comes after differentiation", () => {
+    const [x, w, scale] = [o.input("x", [4, 8], { batched: true }), o.state("w", [8, 8]), o.state("scale", [8])];
+    const scaled = (definition: OpDefinition) =>
+      makeNode(definition, [x, w, undefined, undefined, scale], { activation: 0, slope: 0 }, [x])[0]!;
+    const target = o.input("target", [4, 8], { batched: true });
+    for (const definition of [conv2dDefinitions[0]!, matmulDefinitions[0]!]) {
+      const loss = o.meanSquaredError(scaled(definition), target);
+      expect(() => o.gradients(loss, [w])).toThrow(
+        `${definition.name}: differentiate before fusing: epilogue, residual and scale have no gradient`,
+      );
+    }
+  });
+
+  test("a second batch norm stays, and so does one behind a product over the batch", () => {
+    const per = (name: string) => o.state(name, [8]);
+    const norm = { gamma: per("gamma"), beta: per("beta"), mean: per("mean"), variance: per("variance") };
+    const twice = o.batchNorm(o.batchNorm(o.conv2d(image(3), o.state("w", [3, 3, 3, 8])), norm), norm);
+    expect(opsOf(lowered(outputs(twice)))).toEqual(["conv2d", "batchNorm.inference"]);
+    const sums = o.matmul(o.state("a", [5, 4]), o.state("b", [5, 8]), { transposeA: true });
+    expect(opsOf(lowered(outputs(o.batchNorm(sums, norm))))).toEqual(["matmul", "batchNorm.inference"]);
   });
 
   test("batch norm behind a convolution that something else reads is not folded", () => {

@@ -29,17 +29,7 @@ function forEach(t: Tensor, visit: (index: number, pixel: number, channel: numbe
 
 /** The result that a bug shows in: the first one present. */
 function resultOf(operands: AnyOperands): Tensor {
-  for (const name of [
-    "y",
-    "dx",
-    "dfilter",
-    "columns",
-    "dlogits",
-    "dprediction",
-    "loss",
-    "foldedFilter",
-    "newParameter",
-  ]) {
+  for (const name of ["y", "dx", "dfilter", "columns", "dlogits", "dprediction", "loss", "shift", "newParameter"]) {
     const tensor = operands[name];
     if (tensor !== undefined) return tensor;
   }
@@ -254,6 +244,7 @@ const convolution: readonly PlantedKernel[] = [
   filterOrder("outputs of a group in the order of another", ([, , , o], i) => i - (i % o!) + (((i % o!) + 1) % o!)),
   ignores("bias", ["conv2d", "matmul"]),
   ignores("residual", ["conv2d", "matmul"]),
+  ignores("scale", ["conv2d", "matmul"]),
   {
     name: "activation before the residual",
     ops: ["conv2d", "matmul"],

@@ -13,14 +13,14 @@ function wellFormed(): Program {
   const x = builder.place("input", "x", [2, 5, 5, 3], { batched: true });
   const filter = builder.place("state", "filter", [3, 3, 3, 4]);
   const gamma = builder.place("state", "gamma", [4]);
-  const foldedFilter = builder.place("prepared", "folded", [3, 3, 3, 4]);
-  const foldedBias = builder.place("prepared", "folded bias", [4]);
+  const scale = builder.place("prepared", "scale", [4]);
+  const shift = builder.place("prepared", "shift", [4]);
   const hidden = builder.place("arena", "arena", [2, 3, 3, 4], { batched: true });
   const y = builder.place("output", "y", [2, 3, 3, 4], { batched: true });
   const sums = builder.place("output", "sums", [4]);
-  const fold = { filter, gamma, beta: gamma, mean: gamma, variance: gamma, foldedFilter, foldedBias };
+  const fold = { gamma, beta: gamma, mean: gamma, variance: gamma, scale, shift };
   builder.step("batchNorm.fold", fold, { epsilon: 1e-5 }, "prepare");
-  builder.step("conv2d", { x, filter: foldedFilter, bias: foldedBias, y: hidden }, window);
+  builder.step("conv2d", { x, filter, bias: shift, scale, y: hidden }, window);
   builder.step("activation", { x: hidden, y }, { activation: 1 });
   builder.step("channelSum", { x: y, y: sums });
   builder.step("sgd", { parameter: gamma, gradient: sums, newParameter: gamma }, {}, "commit");
@@ -79,7 +79,7 @@ const malformed: readonly (readonly [path: string, value: unknown, message: stri
   ["steps.0", 7, "steps 0: must be an object, got 7"],
   ["steps.0.op", "conv3d", "steps 0: there is no op conv3d"],
   ["steps.0.op", "toString", "steps 0: there is no op toString"],
-  ["steps.0.inputs", [0], "steps 0: conv2d: takes 4 operands, got 1"],
+  ["steps.0.inputs", [0], "steps 0: conv2d: takes 5 operands, got 1"],
   ["steps.0.inputs.1", -1, "steps 0: conv2d: operand filter must be a whole number from 0 to 7, got -1"],
   ["steps.0.inputs.2", 99, "steps 0: conv2d: operand bias? must be a whole number from -1 to 7, got 99"],
   ["steps.0.outputs", [], "steps 0: conv2d: takes 1 results, got 0"],
@@ -106,7 +106,7 @@ const malformed: readonly (readonly [path: string, value: unknown, message: stri
   ],
   ["prepare.0.outputs.0", 1, "prepare 0: batchNorm.fold: writes prepared only, buffer 1 is of kind state"],
   ["prepare.0.outputs.1", 3, "prepare 0: batchNorm.fold: its results overlap, buffers 3 and 3"],
-  ["prepare.0.op", "fill", "prepare 0: fill: takes 0 operands, got 6"],
+  ["prepare.0.op", "fill", "prepare 0: fill: takes 0 operands, got 5"],
   [
     "prepare.0",
     { op: "softmax", inputs: [2], outputs: [4], attributes: [] },
@@ -147,7 +147,7 @@ describe("verify", () => {
     const { inputs } = inPlace.steps[1]!;
     const attributes = [0, 0, 0, 0];
     const product = changed(
-      (p) => Object.assign(p["steps"]![1]!, { op: "matmul", inputs: [0, 0, -1, -1], attributes }),
+      (p) => Object.assign(p["steps"]![1]!, { op: "matmul", inputs: [0, 0, -1, -1, -1], attributes }),
       inPlace,
     );
     expect(compile(product)).toThrow("matmul: result buffer 0 overlaps operand buffer 0");

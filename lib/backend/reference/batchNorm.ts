@@ -146,16 +146,12 @@ function updateStatistics(
 
 /** filter' = filter * s, bias' = (bias - mean) * s + beta with s = gamma / sqrt(variance + epsilon) per output channel. */
 function fold(operands: Operands<"batchNorm.fold">, { epsilon }: Attributes<"batchNorm.fold">): void {
-  const { filter, bias, gamma, beta, mean, variance, foldedFilter, foldedBias } = operands;
-  for (let c = 0; c < filter.channels; c++) {
-    const scale = at(gamma, c) / Math.sqrt(at(variance, c) + epsilon);
-    const shift = bias === undefined ? 0 : at(bias, c);
-    foldedBias.data[foldedBias.offset + c] = (shift - at(mean, c)) * scale + at(beta, c);
-    let from = filter.offset + c;
-    let to = foldedFilter.offset + c;
-    for (let p = 0; p < filter.pixels; p++, from += filter.pixelStride, to += foldedFilter.pixelStride) {
-      foldedFilter.data[to] = filter.data[from]! * scale;
-    }
+  const { bias, gamma, beta, mean, variance, scale, shift } = operands;
+  for (let c = 0; c < gamma.channels; c++) {
+    const factor = at(gamma, c) / Math.sqrt(at(variance, c) + epsilon);
+    const old = bias === undefined ? 0 : at(bias, c);
+    scale.data[scale.offset + c] = factor;
+    shift.data[shift.offset + c] = (old - at(mean, c)) * factor + at(beta, c);
   }
 }
 

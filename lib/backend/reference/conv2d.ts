@@ -96,9 +96,9 @@ function pixelMatrix(y: Tensor, first: number, channel: number): Matrix {
   return { data, offset: offset + first * pixelStride + channel, rowStride: pixelStride, columnStride: 1 };
 }
 
-function forward({ x, filter, bias, residual, y }: Operands<"conv2d">, attributes: Attributes<"conv2d">): void {
+function forward({ x, filter, bias, residual, scale, y }: Operands<"conv2d">, attributes: Attributes<"conv2d">): void {
   const geometry = geometryOf(filter, y, attributes);
-  const epilogue = { bias, residual, activation: attributes.activation, slope: attributes.slope };
+  const epilogue = { scale, bias, residual, activation: attributes.activation, slope: attributes.slope };
   if (isDepthwise(filter, attributes)) {
     depthwiseForward(imageOf(x), filter, y, geometry.window, epilogue);
     return;

@@ -40,7 +40,7 @@ function forEachPixel(
   }
 }
 
-/** y[n,oh,ow,o] = act(sum over taps x[n,h,w,o/multiplier] * filter[kh,kw,0,o] + bias + residual) */
+/** y[n,oh,ow,o] = act(sum over taps x[n,h,w,o/multiplier] * filter[kh,kw,0,o] * scale[o] + bias + residual) */
 export function depthwiseForward(image: Image, filter: Tensor, y: Tensor, window: Window, epilogue: Epilogue): void {
   const columns = y.channels;
   const multiplier = columns / image.channels;

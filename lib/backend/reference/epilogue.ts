@@ -1,9 +1,11 @@
-/** What happens between a float64 product and the float32 result: bias, residual, activation, rounding. */
+/** What happens between a float64 product and the float32 result: scale, bias, residual, activation, rounding. */
 import { activationCodes } from "../../graph/opSchema.js";
 import { activated } from "./activation.js";
 import type { Tensor } from "./tensor.js";
 
 export interface Epilogue {
+  /** The factor of each column of the filter, which multiplies the whole sum as well. */
+  readonly scale: Tensor | undefined;
   readonly bias: Tensor | undefined;
   readonly residual: Tensor | undefined;
   readonly activation: number;
@@ -11,6 +13,7 @@ export interface Epilogue {
 }
 
 export const noEpilogue: Epilogue = {
+  scale: undefined,
   bias: undefined,
   residual: undefined,
   activation: activationCodes.none,
@@ -26,7 +29,7 @@ export interface Region {
 }
 
 /**
- * y = act(values + bias + residual) on a region of y. `values` is row-major with `stride` elements a row. The residual
+ * y = act(values * scale + bias + residual) on a region of y. `values` is row-major with `stride` elements a row. The residual
  * may share y's memory.
  */
 export function storeProduct(
@@ -34,9 +37,11 @@ export function storeProduct(
   stride: number,
   y: Tensor,
   { pixel, channel, rows, columns }: Region,
-  { bias, residual, activation, slope }: Epilogue,
+  { scale, bias, residual, activation, slope }: Epilogue,
 ): void {
   const to = y.data;
+  const factor = scale?.data;
+  const factorFrom = (scale?.offset ?? 0) + channel;
   const shift = bias?.data;
   const shiftFrom = (bias?.offset ?? 0) + channel;
   const added = residual?.data;
@@ -46,6 +51,7 @@ export function storeProduct(
     const addedFrom = residual === undefined ? 0 : residual.offset + (pixel + i) * residual.pixelStride + channel;
     for (let j = 0; j < columns; j++) {
       let value = values[at + j]!;
+      if (factor !== undefined) value *= factor[factorFrom + j]!;
       if (shift !== undefined) value += shift[shiftFrom + j]!;
       if (added !== undefined) value += added[addedFrom + j]!;
       to[start + j] = activated(value, activation, slope);

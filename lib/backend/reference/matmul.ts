@@ -1,4 +1,4 @@
-/** y = act(op(a) * op(b) + bias + residual): one blocked product, in tiles of rows and of columns. */
+/** y = act(op(a) * op(b) * scale + bias + residual): one blocked product, in tiles of rows and of columns. */
 import { storeProduct } from "./epilogue.js";
 import { multiplyAdd, rightFactor, roundUpToTile, tileSize, type Matrix } from "./gemm.js";
 import type { AlgorithmChoice, Attributes, Operands, ReferenceKernel } from "./kernel.js";
@@ -15,11 +15,11 @@ function matrixOf({ data, offset, pixelStride }: Tensor, transpose: number): Mat
     : { data, offset, rowStride: pixelStride, columnStride: 1 };
 }
 
-function run({ a, b, bias, residual, y }: Operands<"matmul">, attributes: Attributes<"matmul">): void {
+function run({ a, b, bias, residual, scale, y }: Operands<"matmul">, attributes: Attributes<"matmul">): void {
   const left = matrixOf(a, attributes.transposeA);
   const right = matrixOf(b, attributes.transposeB);
   const depth = attributes.transposeA !== 0 ? a.pixels : a.channels;
-  const epilogue = { bias, residual, activation: attributes.activation, slope: attributes.slope };
+  const epilogue = { scale, bias, residual, activation: attributes.activation, slope: attributes.slope };
   const block = Math.max(roundUpToTile(Math.floor(packedElements / depth)), 4 * tileSize);
   for (let channel = 0; channel < y.channels; channel += block) {
     const columns = Math.min(block, y.channels - channel);

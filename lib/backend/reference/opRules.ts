@@ -234,6 +234,10 @@ const matmulRule: Rule = (operands, attributes) => {
     integer("transposeB", transposeB, 0, 1),
     vector(operands, "bias", n),
     like(operands, "residual", "y"),
+    vector(operands, "scale", n),
+    operands["scale"] !== undefined && transposeA !== 0
+      ? `scale belongs to weights and goes with transposeA 0 only, got transposeA ${transposeA}`
+      : undefined,
     epilogue(attributes),
   );
 };
@@ -282,6 +286,7 @@ const rules: { readonly [Op in OpName]: Rule } = {
       convolution("x", "filter", "y")(operands, attributes),
       vector(operands, "bias", channelsOf(operands["y"]!)),
       like(operands, "residual", "y"),
+      vector(operands, "scale", channelsOf(operands["y"]!)),
       epilogue(attributes),
     ),
   "conv2d.backwardInput": convolution("dx", "filter", "dy"),
@@ -308,7 +313,11 @@ const rules: { readonly [Op in OpName]: Rule } = {
       vector(operands, "newMean", channelsOf(operands["newMean"]!)),
       integer("pixelsPerRow", attributes["pixelsPerRow"]!, 1),
     ),
-  "batchNorm.fold": perChannel("filter", ["foldedFilter"], ["bias", "gamma", "beta", "mean", "variance", "foldedBias"]),
+  "batchNorm.fold": (operands, attributes) =>
+    first(
+      perChannel("gamma", [], ["bias", "beta", "mean", "variance", "scale", "shift"])(operands, attributes),
+      vector(operands, "gamma", channelsOf(operands["gamma"]!)),
+    ),
   add: elementwise("y", "a", "b"),
   copy: (operands) => {
     const { x, y } = operands as { x: Operand; y: Operand };

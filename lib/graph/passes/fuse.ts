@@ -1,5 +1,5 @@
 /**
- * Fusion: batch norm into the filter before it (inference only), a residual add and an activation into the epilogue of
+ * Fusion: batch norm into the scale and bias of the op before it (inference only), a residual add and an activation into the epilogue of
  * the op that computes their operand. Runs after differentiation, so a fused step never needs a gradient; what the
  * backward ops read (activated outputs, inputs of convolutions) stays available since it is never what is fused away.
  */
@@ -14,11 +14,11 @@ const withActivation: ReadonlySet<string> = new Set([
   "batchNorm.inference",
   "batchNorm.train",
 ]);
-/** Ops that also take a residual operand, at this position. */
-const residualPosition: ReadonlyMap<string, number> = new Map([
-  ["conv2d", 3],
-  ["matmul", 3],
-]);
+/** Ops that also take a residual and a scale. */
+const withResidual: ReadonlySet<string> = new Set(["conv2d", "matmul"]);
+const biasPosition = 2;
+const residualPosition = 3;
+const scalePosition = 4;
 
 export function fuse(ir: Ir): void {
   for (const node of [...ir.nodes]) {
@@ -33,26 +33,28 @@ function isPlain(node: IrNode): boolean {
   return node.attributes["activation"] === activationCodes.none;
 }
 
-/** y = bn(conv(x, w, b)) = conv(x, w', b') where w', b' depend on State alone: computed once per State version. */
+/**
+ * y = bn(conv(x, w, b)) = conv(x, w * scale, shift), where scale and shift depend on State alone: computed once per State
+ * version. The scaled filter is never stored beside the filter; backends multiply while they read or pack it.
+ */
 function foldBatchNorm(ir: Ir, norm: IrNode): void {
   const [x, gamma, beta, mean, variance] = norm.operands;
   const producer = x!.node;
-  if (producer.op !== "conv2d" && producer.op !== "matmul") return;
-  if (!isPlain(producer) || producer.operands[3] !== undefined || ir.uses(x!) !== 1) return;
-  if (producer.attributes["transposeB"] === 1) return;
-  const [, filter, bias] = producer.operands;
-  const constants = [filter, bias, gamma, beta, mean, variance];
+  if (!withResidual.has(producer.op) || producer.attributes["transposeA"] === 1) return;
+  if (!isPlain(producer) || ir.uses(x!) !== 1) return;
+  if (producer.operands[residualPosition] !== undefined || producer.operands[scalePosition] !== undefined) return;
+  const constants = [producer.operands[biasPosition], gamma, beta, mean, variance];
   if (!constants.every((value) => value === undefined || value.node.op === "state")) return;
   const fold = makeIrNode(
     "batchNorm.fold",
     constants,
     { epsilon: norm.attributes["epsilon"]! },
-    [filter!, gamma!],
+    [gamma!, gamma!],
     norm.label,
   );
   ir.nodes.splice(ir.nodes.indexOf(norm), 0, fold);
-  producer.operands[1] = fold.results[0];
-  producer.operands[2] = fold.results[1];
+  producer.operands[scalePosition] = fold.results[0];
+  producer.operands[biasPosition] = fold.results[1];
   ir.moveBefore(producer, norm);
   copyEpilogue(norm, producer);
   ir.replaceUses(norm.results[0]!, producer.results[0]!);
@@ -65,11 +67,10 @@ function fuseResidual(ir: Ir, add: IrNode): void {
   const candidates = [...(add.operands as IrValue[])].sort((a, b) => order(b) - order(a));
   for (const value of candidates) {
     const producer = value.node;
-    const position = residualPosition.get(producer.op);
-    if (position === undefined || producer.operands[position] !== undefined) continue;
+    if (!withResidual.has(producer.op) || producer.operands[residualPosition] !== undefined) continue;
     if (!isPlain(producer) || ir.uses(value) !== 1) continue;
     const other = add.operands[0] === value ? add.operands[1]! : add.operands[0]!;
-    producer.operands[position] = other;
+    producer.operands[residualPosition] = other;
     ir.moveBefore(producer, add);
     copyEpilogue(add, producer);
     ir.replaceUses(add.results[0]!, value);

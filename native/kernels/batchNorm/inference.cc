@@ -73,41 +73,32 @@ std::unique_ptr<OpPlan> planBatchNormUpdateStatistics(const OpRequest& request) 
 
 Status verifyBatchNormFold(const OpRequest& request) {
   constexpr const char* kOp = "batchNorm.fold";
-  const TensorDesc& filter = request.in[0];
-  const int64_t channels = filter.channels();
-  STRIATE_TRY(check::hasChannels(kOp, "filter", filter));
-  if (request.in[1].present) STRIATE_TRY(check::isVector(kOp, "bias", request.in[1], channels));
-  STRIATE_TRY(check::isVector(kOp, "gamma", request.in[2], channels));
-  STRIATE_TRY(check::isVector(kOp, "beta", request.in[3], channels));
-  STRIATE_TRY(check::isVector(kOp, "mean", request.in[4], channels));
-  STRIATE_TRY(check::isVector(kOp, "variance", request.in[5], channels));
-  STRIATE_TRY(check::matches(kOp, "foldedFilter", request.out[0], "filter", filter));
-  return check::isVector(kOp, "foldedBias", request.out[1], channels);
+  const TensorDesc& gamma = request.in[1];
+  const int64_t channels = gamma.channels();
+  if (request.in[0].present) STRIATE_TRY(check::isVector(kOp, "bias", request.in[0], channels));
+  STRIATE_TRY(check::isVector(kOp, "gamma", gamma, channels));
+  STRIATE_TRY(check::isVector(kOp, "beta", request.in[2], channels));
+  STRIATE_TRY(check::isVector(kOp, "mean", request.in[3], channels));
+  STRIATE_TRY(check::isVector(kOp, "variance", request.in[4], channels));
+  STRIATE_TRY(check::isVector(kOp, "scale", request.out[0], channels));
+  return check::isVector(kOp, "shift", request.out[1], channels);
 }
 
 std::unique_ptr<OpPlan> planBatchNormFold(const OpRequest& request) {
-  const TensorDesc &filter = request.in[0], &folded = request.out[0];
-  const int64_t fold = foldOf(filter.channels(), filter.dense() && folded.dense());
-  const auto body = [kernels = &STRIATE_KERNELS(request.isa, kBatchNorm), filter, folded, fold,
+  const auto body = [kernels = &STRIATE_KERNELS(request.isa, kBatchNorm), channels = request.in[1].channels(),
                      epsilon = static_cast<float>(request.attributes[0])](const RunContext& context,
                                                                           const void* const* in, void* const* out) {
-    const int64_t channels = filter.channels();
-    auto* room = reinterpret_cast<float*>(context.scratch);
-    float* zeros = room + fold * channels;
-    std::fill_n(zeros, channels, 0.0f);
-    kernels->scales(channels, f32(in[2]), f32(in[5]), epsilon, room);
-    // bias' = (bias - mean) * scale + beta is the normalisation of the bias.
-    const float* bias = in[1] == nullptr ? zeros : f32(in[1]);
-    kernels->normalize(1, channels, bias, channels, f32(in[4]), room, f32(in[3]), f32(out[1]), channels, 0, 0);
-    const float* scale = widen(room, channels, fold, room);
-    forWideParts(context, filter.livePixels(context.rows), channels, fold, 0.3,
-                 [&](int64_t pixel, int64_t wide, int64_t n) {
-                   kernels->multiply(wide, n, f32(in[0]) + pixel * filter.pixelStride, fold * filter.pixelStride, scale,
-                                     f32(out[0]) + pixel * folded.pixelStride, fold * folded.pixelStride);
-                 });
+    const float* bias = f32(in[0]);
+    if (bias == nullptr) {
+      auto* zeros = reinterpret_cast<float*>(context.scratch);
+      bias = std::fill_n(zeros, channels, 0.0f) - channels;
+    }
+    kernels->scales(channels, f32(in[1]), f32(in[4]), epsilon, f32(out[0]));
+    // shift = (bias - mean) * scale + beta is the normalisation of the bias.
+    kernels->normalize(1, channels, bias, channels, f32(in[3]), f32(out[0]), f32(in[2]), f32(out[1]), channels, 0, 0);
     return okStatus();
   };
-  const size_t scratch = static_cast<size_t>((fold + 1) * filter.channels()) * sizeof(float);
+  const size_t scratch = static_cast<size_t>(request.in[1].channels()) * sizeof(float);
   return makePlan(request, "elementwise", "batchNorm_fold_f32", scratch, body);
 }
 

@@ -71,6 +71,7 @@ Status verifyForward(const OpRequest& r) {
   STRIATE_TRY(verifyConvolution({"conv2d", "x", "filter", "y"}, r.in[0], r.in[1], r.out[0], r.attributes));
   if (r.in[2].present) STRIATE_TRY(check::isVector("conv2d", "bias", r.in[2], r.out[0].channels()));
   if (r.in[3].present) STRIATE_TRY(check::matches("conv2d", "residual", r.in[3], "y", r.out[0]));
+  if (r.in[kConvScale].present) STRIATE_TRY(check::isVector("conv2d", "scale", r.in[kConvScale], r.out[0].channels()));
   STRIATE_TRY(check::isActivation("conv2d", r.attributes[kAfterGroups], r.attributes[kAfterGroups + 1]));
   return verifyChoice("conv2d", r.attributes + kForwardChoice);
 }
@@ -99,7 +100,7 @@ std::unique_ptr<OpPlan> planBackwardFilter(const OpRequest& r) {
   return choose(kBackwardFilter, read(r, r.in[0], r.out[0], r.in[1], kAfterGroups));
 }
 
-constexpr const char* kForwardOperands[] = {"x", "filter", "bias?", "residual?", nullptr};
+constexpr const char* kForwardOperands[] = {"x", "filter", "bias?", "residual?", "scale?", nullptr};
 constexpr const char* kForwardResults[] = {"y", nullptr};
 constexpr const char* kForwardAttributes[] = {"strideH",  "strideW",   "padTop",    "padBottom", "padLeft",
                                               "padRight", "dilationH", "dilationW", "groups",    "activation",

@@ -14,6 +14,9 @@
 
 namespace striate {
 
+// Operand "scale?" of the forward op: one factor per filter, multiplied in where the filter is packed.
+inline constexpr int kConvScale = 4;
+
 struct ConvRequest {
   const OpRequest& op;
   ConvGeometry geometry;

@@ -17,18 +17,29 @@ class Forward final : public Depthwise {
       : Depthwise(request, "fwd", {forwardProblem(request.geometry)}),
         residualPixel_(request.op.in[3].pixelStride),
         activation_(request.activation),
-        slope_(request.slope) {}
+        slope_(request.slope),
+        packs_(multiplier_ > 1 || request.op.in[kConvScale].present),
+        keepsPacked_(packs_ && request.op.in[1].constant &&
+                     (!request.op.in[kConvScale].present || request.op.in[kConvScale].constant) &&
+                     filterBytes() <= request.op.packedBudget) {}
   // Zeros, the filter's planes, then per thread pointers and the planes of one tile.
   size_t scratchBytes() const override {
-    return zeroBytes() + filterBytes() + slotBytes() * static_cast<size_t>(ThreadPool::maxSlots());
+    return zeroBytes() + ownPacked() + slotBytes() * static_cast<size_t>(ThreadPool::maxSlots());
+  }
+  size_t packedBytes() const override { return keepsPacked_ ? filterBytes() : 0; }
+  void pack(const RunContext&, const void* const* in, float* packed) const override {
+    packPlanes(f32(in[1]), f32(in[kConvScale]), packed);
   }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     std::memset(context.scratch, 0, zeroBytes());
-    float* planes = reinterpret_cast<float*>(context.scratch + zeroBytes());
-    if (multiplier_ > 1) packPlanes(f32(in[1]), planes);
-    const float* w = multiplier_ > 1 ? planes : f32(in[1]);
+    const float* w = packs_ ? context.packed : f32(in[1]);
+    if (packs_ && !keepsPacked_) {
+      float* planes = reinterpret_cast<float*>(context.scratch + zeroBytes());
+      pack(context, in, planes);
+      w = planes;
+    }
     overRows(context, [&](const IndirectProblem& problem, int64_t first, int64_t last) {
-      const Pointers pointers = pointersAt(context.scratch + zeroBytes() + filterBytes() +
+      const Pointers pointers = pointersAt(context.scratch + zeroBytes() + ownPacked() +
                                            slotBytes() * static_cast<size_t>(ThreadPool::slot()));
       for (int64_t row = first; row < last; row += blockRows_) {
         const int64_t count = std::min(blockRows_, last - row);
@@ -48,6 +59,7 @@ class Forward final : public Depthwise {
   }
 
  private:
+  size_t ownPacked() const { return packs_ && !keepsPacked_ ? filterBytes() : 0; }
   size_t slotBytes() const { return pointerBytes() + (multiplier_ == 1 ? 0 : floatBytes(kDepthwiseRows * g_.filters)); }
   void tile(const Pointers& pointers, int64_t m, int64_t rows, const float* w, const float* bias, bool residual) const {
     DepthwiseTile t;
@@ -58,7 +70,7 @@ class Forward final : public Depthwise {
     t.channels = g_.channels;
     if (multiplier_ == 1) {
       t.w = w;
-      t.wStride = g_.filterPixel;
+      t.wStride = packs_ ? g_.channels : g_.filterPixel;
       t.c = pointers.target + m;
       t.residual = residual ? pointers.residual + m : nullptr;
       t.bias = bias;
@@ -91,6 +103,8 @@ class Forward final : public Depthwise {
   int64_t residualPixel_;
   int activation_;
   float slope_;
+  bool packs_;
+  bool keepsPacked_;
 };
 
 }  // namespace
@@ -130,10 +144,15 @@ Depthwise::Pointers Depthwise::pointersAt(std::byte* base) const {
           reinterpret_cast<float*>(base + pointerBytes())};
 }
 
-void Depthwise::packPlanes(const float* filter, float* planes) const {
+void Depthwise::packPlanes(const float* filter, const float* scale, float* planes) const {
   for (int64_t j = 0; j < multiplier_; ++j) {
     for (int64_t t = 0; t < g_.taps(); ++t) {
-      for (int64_t c = 0; c < g_.channels; ++c) *planes++ = filter[t * g_.filterPixel + c * multiplier_ + j];
+      const float* from = filter + t * g_.filterPixel + j;
+      if (scale == nullptr) {
+        for (int64_t c = 0; c < g_.channels; ++c) *planes++ = from[c * multiplier_];
+      } else {
+        for (int64_t c = 0; c < g_.channels; ++c) *planes++ = from[c * multiplier_] * scale[c * multiplier_ + j];
+      }
     }
   }
 }
@@ -153,7 +172,7 @@ void Depthwise::takeApart(const RunContext& context, const float* dy, float* pla
 }
 
 size_t Depthwise::zeroBytes() const { return floatBytes(std::max(g_.channels, g_.filters)); }
-size_t Depthwise::filterBytes() const { return multiplier_ == 1 ? 0 : floatBytes(g_.taps() * g_.filters); }
+size_t Depthwise::filterBytes() const { return floatBytes(g_.taps() * g_.filters); }
 size_t Depthwise::planesBytes() const {
   return multiplier_ == 1 ? 0 : floatBytes(g_.images * g_.oh * g_.ow * g_.filters);
 }

@@ -31,12 +31,12 @@ class Depthwise : public OpPlan {
 
   size_t pointerBytes() const;
   Pointers pointersAt(std::byte* base) const;
-  // planes[j][t][c] = filter[t][c * multiplier + j]
-  void packPlanes(const float* filter, float* planes) const;
+  // planes[j][t][c] = filter[t][c * multiplier + j], times scale[c * multiplier + j] if there is one
+  void packPlanes(const float* filter, const float* scale, float* planes) const;
   // planes[pixel][j][c] = dy[pixel][c * multiplier + j]
   void takeApart(const RunContext& context, const float* dy, float* planes) const;
   size_t zeroBytes() const;    // a pixel of zeros for taps in the padding
-  size_t filterBytes() const;  // planes of the filter; none with multiplier 1
+  size_t filterBytes() const;  // planes of the filter
   size_t planesBytes() const;  // planes of dy; none with multiplier 1
 
   static size_t floatBytes(int64_t count) { return (static_cast<size_t>(count) * sizeof(float) + 63) & ~size_t{63}; }

@@ -16,7 +16,7 @@ class BackwardInput final : public Depthwise {
       : Depthwise(request, "bwd_input", std::move(problems)), fillZeros_(fillZeros) {}
   // Zeros, planes of dy and of the filter, the filter's taps in the order of each phase, then per thread pointers.
   size_t scratchBytes() const override {
-    return zeroBytes() + planesBytes() + filterBytes() + orderedBytes() +
+    return zeroBytes() + planesBytes() + planarFilterBytes() + orderedBytes() +
            pointerBytes() * static_cast<size_t>(ThreadPool::maxSlots());
   }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
@@ -25,11 +25,11 @@ class BackwardInput final : public Depthwise {
     const float* zeros = reinterpret_cast<const float*>(at);
     float* planes = reinterpret_cast<float*>(at += zeroBytes());
     float* filter = reinterpret_cast<float*>(at += planesBytes());
-    float* ordered = reinterpret_cast<float*>(at += filterBytes());
+    float* ordered = reinterpret_cast<float*>(at += planarFilterBytes());
     at += orderedBytes();
     if (multiplier_ > 1) {
       takeApart(context, f32(in[0]), planes);
-      packPlanes(f32(in[1]), filter);
+      packPlanes(f32(in[1]), nullptr, filter);
     }
     const float* dy = multiplier_ > 1 ? planes : f32(in[0]);
     const int64_t dyPixel = multiplier_ > 1 ? g_.filters : g_.outputPixel;
@@ -71,6 +71,7 @@ class BackwardInput final : public Depthwise {
   }
 
  private:
+  size_t planarFilterBytes() const { return multiplier_ == 1 ? 0 : filterBytes(); }
   size_t orderedBytes() const { return floatBytes(g_.taps() * g_.filters); }
   int64_t offsetOf(const IndirectProblem& problem) const {
     int64_t offset = 0;

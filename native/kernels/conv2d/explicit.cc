@@ -78,12 +78,12 @@ class Explicit : public OpPlan {
 
 class Product : public Explicit {
  public:
-  Product(const ConvRequest& request, const char* direction, IndirectSpec spec)
-      : Explicit(request, direction), gemm_(std::move(spec), request.op.in[1].constant) {}
+  Product(const ConvRequest& request, const char* direction, IndirectSpec spec, int scaleAt)
+      : Explicit(request, direction), gemm_(std::move(spec), request.op, scaleAt) {}
   size_t scratchBytes() const override { return columns_.bytes() + gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
   void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    gemm_.pack(context, in[1], packed);
+    gemm_.pack(context, in, packed);
   }
 
  protected:
@@ -94,10 +94,10 @@ class Product : public Explicit {
 class Forward final : public Product {
  public:
   Forward(const ConvRequest& request, IndirectSpec spec)
-      : Product(request, "fwd", std::move(spec)), residualPixel_(request.op.in[3].pixelStride) {}
+      : Product(request, "fwd", std::move(spec), kConvScale), residualPixel_(request.op.in[3].pixelStride) {}
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     IndirectOperands operands;
-    gemm_.begin(context, in[1], context.scratch + columns_.bytes(), &operands);
+    gemm_.begin(context, in, context.scratch + columns_.bytes(), &operands);
     operands.source = columnsOf(context);
     operands.bias = f32(in[2]);
     overChunks(context, [&](int64_t image, int64_t images) {
@@ -117,10 +117,11 @@ class Forward final : public Product {
 
 class BackwardInput final : public Product {
  public:
-  BackwardInput(const ConvRequest& request, IndirectSpec spec) : Product(request, "bwd_input", std::move(spec)) {}
+  BackwardInput(const ConvRequest& request, IndirectSpec spec)
+      : Product(request, "bwd_input", std::move(spec), PackedGemm::kUnscaled) {}
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     IndirectOperands operands;
-    gemm_.begin(context, in[1], context.scratch + columns_.bytes(), &operands);
+    gemm_.begin(context, in, context.scratch + columns_.bytes(), &operands);
     operands.target = columnsOf(context);
     overChunks(context, [&](int64_t image, int64_t images) {
       operands.images = images * columns_.pixels;

@@ -19,18 +19,18 @@ IndirectProblem pointwiseProblem() {
 
 class IndirectConv : public OpPlan {
  public:
-  IndirectConv(const ConvGeometry& g, IndirectSpec spec, int64_t pixelsPerImage, bool constantFilter)
-      : geometry_(g), pixelsPerImage_(pixelsPerImage), gemm_(std::move(spec), constantFilter) {}
+  IndirectConv(const ConvRequest& request, IndirectSpec spec, int64_t pixelsPerImage, int scaleAt)
+      : geometry_(request.geometry), pixelsPerImage_(pixelsPerImage), gemm_(std::move(spec), request.op, scaleAt) {}
   size_t scratchBytes() const override { return gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
   void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    gemm_.pack(context, in[1], packed);
+    gemm_.pack(context, in, packed);
   }
 
  protected:
-  void multiply(const RunContext& context, const void* filter, IndirectOperands operands) const {
+  void multiply(const RunContext& context, const void* const* in, IndirectOperands operands) const {
     operands.images = geometry_.liveImages(context.rows) * pixelsPerImage_;
-    gemm_.begin(context, filter, context.scratch, &operands);
+    gemm_.begin(context, in, context.scratch, &operands);
     gemm_.run(context, operands);
   }
   ConvGeometry geometry_;
@@ -42,28 +42,29 @@ class IndirectConv : public OpPlan {
 
 class Forward final : public IndirectConv {
  public:
-  using IndirectConv::IndirectConv;
+  Forward(const ConvRequest& request, IndirectSpec spec, int64_t pixelsPerImage)
+      : IndirectConv(request, std::move(spec), pixelsPerImage, kConvScale) {}
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     IndirectOperands operands;
     operands.source = f32(in[0]);
     operands.bias = f32(in[2]);
     operands.residual = f32(in[3]);
     operands.target = f32(out[0]);
-    multiply(context, in[1], operands);
+    multiply(context, in, operands);
     return okStatus();
   }
 };
 
 class BackwardInput final : public IndirectConv {
  public:
-  BackwardInput(const ConvGeometry& g, IndirectSpec spec, int64_t pixelsPerImage, bool constantFilter, bool fillZeros)
-      : IndirectConv(g, std::move(spec), pixelsPerImage, constantFilter), fillZeros_(fillZeros) {}
+  BackwardInput(const ConvRequest& request, IndirectSpec spec, int64_t pixelsPerImage, bool fillZeros)
+      : IndirectConv(request, std::move(spec), pixelsPerImage, PackedGemm::kUnscaled), fillZeros_(fillZeros) {}
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     if (fillZeros_) zero(context, f32(out[0]));
     IndirectOperands operands;
     operands.source = f32(in[0]);
     operands.target = f32(out[0]);
-    multiply(context, in[1], operands);
+    multiply(context, in, operands);
     return okStatus();
   }
 
@@ -122,7 +123,7 @@ IndirectSpec backwardInputSpec(const ConvRequest& request) {
 template <class Plan, class... Arguments>
 std::unique_ptr<OpPlan> named(const ConvRequest& request, const char* direction, const char* algorithm,
                               Arguments&&... arguments) {
-  auto plan = std::make_unique<Plan>(request.geometry, std::forward<Arguments>(arguments)...);
+  auto plan = std::make_unique<Plan>(request, std::forward<Arguments>(arguments)...);
   plan->kernel = convKernelName(direction, algorithm, wideTileName(gemmKernels(request.op.isa)), request.op.isa);
   return plan;
 }
@@ -135,8 +136,8 @@ bool isPointwise(const ConvRequest& request, std::string* why) {
 
 class BackwardFilter final : public OpPlan {
  public:
-  BackwardFilter(const ConvGeometry& g, OverPixelsSpec spec, int64_t pixelsPerImage)
-      : geometry_(g), pixelsPerImage_(pixelsPerImage), gemm_(std::move(spec)) {}
+  BackwardFilter(const ConvRequest& request, OverPixelsSpec spec, int64_t pixelsPerImage)
+      : geometry_(request.geometry), pixelsPerImage_(pixelsPerImage), gemm_(std::move(spec)) {}
   size_t scratchBytes() const override { return gemm_.scratchBytes(); }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     OverPixelsOperands operands;
@@ -177,13 +178,13 @@ std::unique_ptr<OpPlan> planPointwiseForward(const ConvRequest& request, std::st
   const int64_t pixels = request.geometry.h * request.geometry.w;
   spec.images *= pixels;
   spec.problems = {pointwiseProblem()};
-  return named<Forward>(request, "fwd", "pointwise", std::move(spec), pixels, request.op.in[1].constant);
+  return named<Forward>(request, "fwd", "pointwise", std::move(spec), pixels);
 }
 
 std::unique_ptr<OpPlan> planImplicitForward(const ConvRequest& request, std::string*) {
   IndirectSpec spec = forwardSpec(request);
   spec.problems = {forwardProblem(request.geometry)};
-  return named<Forward>(request, "fwd", "igemm", std::move(spec), 1, request.op.in[1].constant);
+  return named<Forward>(request, "fwd", "igemm", std::move(spec), 1);
 }
 
 std::unique_ptr<OpPlan> planPointwiseBackwardInput(const ConvRequest& request, std::string* why) {
@@ -192,8 +193,7 @@ std::unique_ptr<OpPlan> planPointwiseBackwardInput(const ConvRequest& request, s
   const int64_t pixels = request.geometry.h * request.geometry.w;
   spec.images *= pixels;
   spec.problems = {pointwiseProblem()};
-  return named<BackwardInput>(request, "bwd_input", "pointwise", std::move(spec), pixels, request.op.in[1].constant,
-                              false);
+  return named<BackwardInput>(request, "bwd_input", "pointwise", std::move(spec), pixels, false);
 }
 
 std::unique_ptr<OpPlan> planImplicitBackwardInput(const ConvRequest& request, std::string* why) {
@@ -203,8 +203,7 @@ std::unique_ptr<OpPlan> planImplicitBackwardInput(const ConvRequest& request, st
     *why = message::join("the stride makes more than ", kMostPhases, " phases");
     return nullptr;
   }
-  return named<BackwardInput>(request, "bwd_input", "igemm", std::move(spec), 1, request.op.in[1].constant,
-                              untouched > 0);
+  return named<BackwardInput>(request, "bwd_input", "igemm", std::move(spec), 1, untouched > 0);
 }
 
 std::unique_ptr<OpPlan> planPointwiseBackwardFilter(const ConvRequest& request, std::string* why) {

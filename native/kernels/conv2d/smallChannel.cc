@@ -100,13 +100,11 @@ class RowSource {
 class Forward final : public OpPlan {
  public:
   Forward(const ConvRequest& request, Lines lines, IndirectSpec spec)
-      : geometry_(request.geometry),
-        source_(request.geometry, lines),
-        gemm_(std::move(spec), request.op.in[1].constant) {}
+      : geometry_(request.geometry), source_(request.geometry, lines), gemm_(std::move(spec), request.op, kConvScale) {}
   size_t scratchBytes() const override { return source_.bytes() + gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
   void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    gemm_.pack(context, in[1], packed);
+    gemm_.pack(context, in, packed);
   }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     IndirectOperands operands;
@@ -115,7 +113,7 @@ class Forward final : public OpPlan {
     operands.bias = f32(in[2]);
     operands.residual = f32(in[3]);
     operands.target = f32(out[0]);
-    gemm_.begin(context, in[1], context.scratch + source_.bytes(), &operands);
+    gemm_.begin(context, in, context.scratch + source_.bytes(), &operands);
     gemm_.run(context, operands);
     return okStatus();
   }

@@ -70,9 +70,11 @@ struct GemmKernels {
   PixelTileFn wideOverPixels[kMaxTileRows];
   PixelTileFn narrowOverPixels[kMaxTileRows];
   // packed[k * width + n] for k < depth, width = lanes or 2 * lanes, zeros in columns >= `columns`: from b[k * stride +
-  // n] or, transposed, from b[n * stride + k].
-  void (*packRows)(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed);
-  void (*packTransposed)(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed);
+  // n] or, transposed, from b[n * stride + k], times scale[n] (null: 1).
+  void (*packRows)(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
+                   float* packed);
+  void (*packTransposed)(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
+                         float* packed);
 };
 
 extern const GemmKernels kGemmSse2;

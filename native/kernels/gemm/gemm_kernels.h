@@ -170,26 +170,36 @@ void pixelTile(const PixelTile& t) {
   finishPixelTile(t, tile, kRows, kWidth);
 }
 
-void packRows(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed) {
+// Times 1 where there is no scale: packing is bound by memory, and x * 1 is x.
+STRIATE_INLINE Vec columnScale(const float* scale, int n, int columns) {
+  return scale == nullptr ? Vec::broadcast(1.0f) : Vec::loadPartial(scale + n, lanesLeft(columns, n / Vec::width));
+}
+
+void packRows(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
+              float* packed) {
   if (columns == width && width == 2 * Vec::width) {
+    const Vec scale0 = columnScale(scale, 0, columns);
+    const Vec scale1 = columnScale(scale, Vec::width, columns);
     for (int64_t k = 0; k < depth; ++k, b += stride, packed += width) {
-      Vec::load(b).store(packed);
-      Vec::load(b + Vec::width).store(packed + Vec::width);
+      mul(Vec::load(b), scale0).store(packed);
+      mul(Vec::load(b + Vec::width), scale1).store(packed + Vec::width);
     }
     return;
   }
-  for (int64_t k = 0; k < depth; ++k, b += stride, packed += width) {
-    for (int n = 0; n < width; n += Vec::width) {
-      const int left = lanesLeft(columns, n / Vec::width);
-      Vec::loadPartial(b + n, left).store(packed + n);
-    }
+  for (int n = 0; n < width; n += Vec::width) {
+    const int left = lanesLeft(columns, n / Vec::width);
+    const Vec scales = columnScale(scale, n, columns);
+    for (int64_t k = 0; k < depth; ++k)
+      mul(Vec::loadPartial(b + k * stride + n, left), scales).store(packed + k * width + n);
   }
 }
 
 // Squares of Vec::width columns by as many k.
-void packTransposed(const float* b, int64_t stride, int64_t depth, int columns, int width, float* packed) {
+void packTransposed(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
+                    float* packed) {
   for (int n = 0; n < width; n += Vec::width) {
     const int live = lanesLeft(columns, n / Vec::width);
+    const Vec scales = columnScale(scale, n, columns);
     for (int64_t k = 0; k < depth; k += Vec::width) {
       const int count = depth - k < Vec::width ? static_cast<int>(depth - k) : Vec::width;
       Vec rows[Vec::width];
@@ -198,7 +208,7 @@ void packTransposed(const float* b, int64_t stride, int64_t depth, int columns, 
         rows[i] = i >= live ? Vec::zero() : count == Vec::width ? Vec::load(source) : Vec::loadPartial(source, count);
       }
       transpose(rows);
-      for (int i = 0; i < count; ++i) rows[i].store(packed + (k + i) * width + n);
+      for (int i = 0; i < count; ++i) mul(rows[i], scales).store(packed + (k + i) * width + n);
     }
   }
 }

@@ -104,7 +104,7 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)), parts_(s
 
 size_t IndirectGemm::packedBytes() const { return static_cast<size_t>(packedFloats_) * sizeof(float); }
 
-void IndirectGemm::pack(ThreadPool& pool, const float* b, float* packed) const {
+void IndirectGemm::pack(ThreadPool& pool, const float* b, const float* scale, float* packed) const {
   const GemmKernels& kernels = *spec_.kernels;
   const int64_t panels = panelsPerGroup();
   for (size_t i = 0; i < parts_.size(); ++i) {
@@ -119,11 +119,12 @@ void IndirectGemm::pack(ThreadPool& pool, const float* b, float* packed) const {
         const int64_t column = panel % panels * panelWidth_;
         const int columns = static_cast<int>(std::min(panelWidth_, spec_.columns - column));
         const int width = columns <= kernels.lanes ? kernels.lanes : 2 * kernels.lanes;
+        const float* scales = scale == nullptr ? nullptr : scale + group * spec_.columns + column;
         float* to = packed + parts_[i].packedOffset + group * depth * packedColumns() + column * depth;
         for (const Tap& tap : taps) {
           const float* from = b + tap.index * spec_.bTap + group * spec_.bGroup + column * spec_.bColumn;
           const auto pack = spec_.bColumn == 1 ? kernels.packRows : kernels.packTransposed;
-          pack(from, spec_.bColumn == 1 ? spec_.bChannel : spec_.bColumn, spec_.channels, columns, width, to);
+          pack(from, spec_.bColumn == 1 ? spec_.bChannel : spec_.bColumn, spec_.channels, columns, width, scales, to);
           to += spec_.channels * width;
         }
       }

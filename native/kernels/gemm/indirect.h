@@ -70,7 +70,8 @@ class IndirectGemm {
   explicit IndirectGemm(IndirectSpec spec);
 
   size_t packedBytes() const;
-  void pack(ThreadPool& pool, const float* b, float* packed) const;
+  // B times scale[g * columns + n], if there is one.
+  void pack(ThreadPool& pool, const float* b, const float* scale, float* packed) const;
 
   size_t scratchBytes() const;
   void run(ThreadPool& pool, const IndirectOperands& operands) const;

@@ -76,7 +76,7 @@ void OverPixelsGemm::packBlock(const OverPixelsOperands& operands, int64_t group
     const float* from =
         spec_.bTransposed ? operands.b + first * spec_.bPixel + row : operands.b + row * spec_.bPixel + first;
     const auto pack = spec_.bTransposed ? spec_.kernels->packTransposed : spec_.kernels->packRows;
-    pack(from, spec_.bPixel, count, static_cast<int>(columns), static_cast<int>(width), packed);
+    pack(from, spec_.bPixel, count, static_cast<int>(columns), static_cast<int>(width), nullptr, packed);
     packed += width * blockRows_;
   }
 }

@@ -1,5 +1,5 @@
-// y[m, n] = act(op(a) * op(b) + bias[n] + residual[m, n]). Without transposeA the rows of a are read in place by the
-// indirect tile; with it the contraction runs over the (live) pixels of a and b, as in a filter gradient.
+// y[m, n] = act(op(a) * (op(b) * scale[n]) + bias[n] + residual[m, n]). Without transposeA the rows of a are read in
+// place by the indirect tile; with it the contraction runs over the (live) pixels of a and b, as in a filter gradient.
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +12,7 @@ namespace striate {
 namespace {
 
 enum Attribute : int { kTransposeA, kTransposeB, kActivation, kSlope };
+constexpr int kScale = 4;
 
 Status verify(const OpRequest& r) {
   constexpr const char* kOp = "matmul";
@@ -42,6 +43,9 @@ Status verify(const OpRequest& r) {
                     transposeB ? " transposed, y " : ", y ", check::shapeOf(y));
   if (r.in[2].present) STRIATE_TRY(check::isVector(kOp, "bias", r.in[2], columns));
   if (r.in[3].present) STRIATE_TRY(check::matches(kOp, "residual", r.in[3], "y", y));
+  if (r.in[kScale].present) STRIATE_TRY(check::isVector(kOp, "scale", r.in[kScale], columns));
+  STRIATE_REFUSE_IF(r.in[kScale].present && transposeA, kOp,
+                    ": scale belongs to weights and goes with transposeA 0 only, got transposeA 1");
   return check::isActivation(kOp, r.attributes[kActivation], r.attributes[kSlope]);
 }
 
@@ -73,11 +77,11 @@ IndirectSpec specOf(const OpRequest& r) {
 
 class Product final : public OpPlan {
  public:
-  explicit Product(const OpRequest& r) : a_(r.in[0]), gemm_(specOf(r), r.in[1].constant) {}
+  explicit Product(const OpRequest& r) : a_(r.in[0]), gemm_(specOf(r), r, kScale) {}
   size_t scratchBytes() const override { return gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
   void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    gemm_.pack(context, in[1], packed);
+    gemm_.pack(context, in, packed);
   }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     IndirectOperands operands;
@@ -86,7 +90,7 @@ class Product final : public OpPlan {
     operands.bias = f32(in[2]);
     operands.residual = f32(in[3]);
     operands.target = f32(out[0]);
-    gemm_.begin(context, in[1], context.scratch, &operands);
+    gemm_.begin(context, in, context.scratch, &operands);
     gemm_.run(context, operands);
     return okStatus();
   }
@@ -168,7 +172,7 @@ std::unique_ptr<OpPlan> plan(const OpRequest& r) {
   return plan;
 }
 
-constexpr const char* kOperands[] = {"a", "b", "bias?", "residual?", nullptr};
+constexpr const char* kOperands[] = {"a", "b", "bias?", "residual?", "scale?", nullptr};
 constexpr const char* kResults[] = {"y", nullptr};
 constexpr const char* kAttributes[] = {"transposeA", "transposeB", "activation", "slope", nullptr};
 

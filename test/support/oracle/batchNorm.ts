@@ -166,20 +166,17 @@ export const batchNormUpdateStatistics: Oracle = (
   return [blend(mean!, runningMean!, 1), blend(variance!, runningVariance!, count > 1 ? count / (count - 1) : 1)];
 };
 
-export const batchNormFold: Oracle = ([filter, bias, gamma, beta, mean, variance], attributes, { rounding }) => {
-  const outputs = channelsOf(filter!);
-  const foldedFilter = zeros(filter!.shape);
-  const foldedBias = zeros([outputs]);
-  const scales = Array.from(gamma!.data, (g, c) => g / Math.sqrt(variance!.data[c]! + attributes["epsilon"]!));
-  for (let i = 0; i < filter!.data.length; i++) {
-    foldedFilter.data[i] = filter!.data[i]! * scales[i % outputs]!;
-    foldedFilter.tolerance[i] = 6 * rounding.store * Math.abs(foldedFilter.data[i]!) + flushed;
-  }
-  for (let o = 0; o < outputs; o++) {
+export const batchNormFold: Oracle = ([bias, gamma, beta, mean, variance], attributes, { rounding }) => {
+  const scale = zeros(gamma!.shape);
+  const shift = zeros(gamma!.shape);
+  for (let o = 0; o < channelsOf(gamma!); o++) {
+    const factor = gamma!.data[o]! / Math.sqrt(variance!.data[o]! + attributes["epsilon"]!);
+    scale.data[o] = factor;
+    scale.tolerance[o] = 5 * rounding.store * Math.abs(factor) + flushed;
     const old = bias === undefined ? 0 : bias.data[o]!;
-    foldedBias.data[o] = (old - mean!.data[o]!) * scales[o]! + beta!.data[o]!;
-    const terms = (Math.abs(old) + Math.abs(mean!.data[o]!)) * Math.abs(scales[o]!) + Math.abs(beta!.data[o]!);
-    foldedBias.tolerance[o] = 6 * rounding.store * terms + flushed;
+    shift.data[o] = (old - mean!.data[o]!) * factor + beta!.data[o]!;
+    const terms = (Math.abs(old) + Math.abs(mean!.data[o]!)) * Math.abs(factor) + Math.abs(beta!.data[o]!);
+    shift.tolerance[o] = 6 * rounding.store * terms + flushed;
   }
-  return [foldedFilter, foldedBias];
+  return [scale, shift];
 };

@@ -133,12 +133,22 @@ export function addEpilogueOperands(
   }
 }
 
-export const conv2d: Oracle = ([x, filter, bias, residual], attributes, { rounding, shapes }) => {
+/** The weights times the scale of their column, which is the last dimension or, transposed, the first. */
+export function scaled(weights: Tensor, scale: Tensor | undefined, transposed = false): Tensor {
+  if (scale === undefined) return weights;
+  const columns = scale.data.length;
+  const run = transposed ? weights.data.length / columns : 1;
+  return { ...weights, data: weights.data.map((value, i) => value * scale.data[Math.floor(i / run) % columns]!) };
+}
+
+export const conv2d: Oracle = ([x, weights, bias, residual, scale], attributes, { rounding, shapes }) => {
+  const filter = scaled(weights!, scale);
   const sums = new ProductSums(shapes[0]!);
-  forEachRun(x!.shape, filter!.shape, shapes[0]!, attributes, (image, weight, output, count) => {
-    sums.addRun(output, 1, x!, image, 0, filter!, weight, 1, count);
+  forEachRun(x!.shape, filter.shape, shapes[0]!, attributes, (image, weight, output, count) => {
+    sums.addRun(output, 1, x!, image, 0, filter, weight, 1, count);
   });
-  const y = sums.close(rounding);
+  // a scaled weight is rounded when it is stored
+  const y = sums.close(rounding, scale === undefined ? 0 : rounding.store);
   addEpilogueOperands(y, bias, residual, rounding.store);
   return [epilogue(y, attributes, rounding)];
 };

@@ -61,9 +61,9 @@ expectTypeOf(x.avgPool2d({ size: 3, stride: 1, padding: 1, countIncludePad: fals
 expectTypeOf(x.globalAvgPool2d().outputShape).toEqualTypeOf<[6]>();
 expectTypeOf(x.globalMaxPool2d().outputShape).toEqualTypeOf<[6]>();
 expectTypeOf(x.flatten().reshape({ shape: [56, 60] }).outputShape).toEqualTypeOf<[56, 60]>();
-expectTypeOf(x.rescale().batchNorm().relu().relu6().leakyRelu({ slope: 0.2 }).sigmoid().tanh().outputShape).toEqualTypeOf<
-  [28, 20, 6]
->();
+expectTypeOf(
+  x.rescale().batchNorm().relu().relu6().leakyRelu({ slope: 0.2 }).sigmoid().tanh().outputShape,
+).toEqualTypeOf<[28, 20, 6]>();
 
 // ---- branches -----------------------------------------------------------------------------------------------------
 const narrow = x.conv2d({ filters: 8, kernel: 1 });

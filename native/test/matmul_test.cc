@@ -1,6 +1,7 @@
 // matmul in all transposes and epilogues against double-precision loops.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ double activate(double x, int kind) {
       return 1 / (1 + std::exp(-x));
     case 4:
       return std::tanh(x);
+    case 5:
+      return std::min(std::max(x, 0.0), 6.0);
     default:
       return x;
   }

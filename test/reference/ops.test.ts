@@ -1,6 +1,6 @@
 /** Each op against the plainest loops; the case tables of test/cases go into the corners. */
 import { describe, expect, it } from "vitest";
-import { multiplyAdd, rightFactor, roundUpToTile, type Matrix } from "../../lib/backend/reference/gemm.js";
+import { leftFactor, multiplyAdd, rightFactor, roundUpToTile, type Matrix } from "../../lib/backend/reference/gemm.js";
 import { referenceBackend } from "../../lib/backend/reference/index.js";
 import { opSchemas, type OpName } from "../../lib/graph/opSchema.js";
 import { at, expectClose, random, randomValues, runOp, zeros, type Dense } from "./naive.js";
@@ -36,7 +36,7 @@ describe("blocked product", () => {
       const b = matrix(depth, columns, turnB, 2);
       const stride = roundUpToTile(columns);
       const c = new Float64Array(roundUpToTile(rows) * stride).fill(1);
-      multiplyAdd(a, rows, rightFactor(b, depth, columns, rows), c);
+      multiplyAdd(leftFactor(a, rows, depth), rows, rightFactor(b, depth, columns, rows), c);
       for (let i = 0; i < rows; i++)
         for (let j = 0; j < columns; j++) {
           let sum = 1;

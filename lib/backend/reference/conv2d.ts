@@ -6,21 +6,24 @@
  *   columns'= dy * transposed filter            [pixels x out]  [out x taps], scattered back into dx
  *   dfilter = transposed columns * dy           [taps x pixels] [pixels x out]
  *
- * All three go through the one product of gemm.ts. Columns exist for a tile of pixels at a time, small enough for the cache;
- * `algorithm: "im2col"` stores the whole matrix instead, as the textbooks do.
+ * All three go through the one product of gemm.ts. Columns are read out of the image (patches.ts); `algorithm: "im2col"`
+ * stores the whole matrix instead, as the textbooks do.
  */
 import { algorithmCodes } from "../../graph/opSchema.js";
 import { depthwiseBackwardFilter, depthwiseBackwardInput, depthwiseForward } from "./depthwise.js";
 import { noEpilogue, storeProduct } from "./epilogue.js";
-import { multiplyAdd, rightFactor, roundUpToTile, tileSize, type Matrix } from "./gemm.js";
+import { leftFactor, multiplyAdd, rightFactor, roundUpToTile, tileSize, type LeftFactor, type Matrix } from "./gemm.js";
 import { gatherPatches, PatchScatter } from "./im2col.js";
+import { patchColumns, patchRows, patchSources } from "./patches.js";
 import type { AlgorithmChoice, Attributes, Operands, ReferenceKernel } from "./kernel.js";
 import { scratchFloat32, zeroedFloat64 } from "./scratch.js";
 import type { Tensor } from "./tensor.js";
 import { imageOf, isPointwise, type Image, type Window } from "./window.js";
 
-/** Elements of a tile of columns: 128 KiB, a share of the second-level cache. */
+/** Elements of a tile of columns, had they been stored: their image stays in the second-level cache. */
 const tileElements = 32768;
+/** Output pixels of one pass of a filter gradient: a panel of four channels takes as many times 32 bytes. */
+const pixelsPerPass = 1024;
 
 interface Geometry {
   readonly window: Window;
@@ -61,23 +64,62 @@ function isDepthwise(filter: Tensor, { groups, algorithm }: Attributes<"conv2d.b
   return groups > 1 && filter.shape[2] === 1 && algorithm !== algorithmCodes.im2col;
 }
 
-/** Hands out columns, [pixels x taps], for tiles of output pixels: from the image itself, a tile, or the whole matrix. */
-function columnsOf(image: Image, geometry: Geometry): (first: number, rows: number) => Matrix {
-  const { window, taps, pixels, tileRows, wholeMatrix } = geometry;
+/** Some output pixels, counted over all samples, and their patches as a left factor. */
+interface PatchTile {
+  readonly pixel: number;
+  readonly pixels: number;
+  readonly left: LeftFactor;
+}
+
+function wholeColumns(image: Image, { window, taps, pixels }: Geometry): Matrix {
+  const data = scratchFloat32("columns", pixels * taps);
+  gatherPatches(image, window, 0, pixels, data, 0, taps);
+  return { data, offset: 0, rowStride: taps, columnStride: 1 };
+}
+
+/** All pixels, with patches as rows. A tile is valid until the next is asked for. */
+function* tilesByRow(image: Image, geometry: Geometry): Generator<PatchTile> {
+  const { window, taps, tileRows, wholeMatrix } = geometry;
   if (wholeMatrix) {
-    const data = scratchFloat32("columns", pixels * taps);
-    gatherPatches(image, window, 0, pixels, data, 0, taps);
-    return (first) => ({ data, offset: first * taps, rowStride: taps, columnStride: 1 });
+    const columns = wholeColumns(image, geometry);
+    for (let pixel = 0; pixel < geometry.pixels; pixel += tileRows) {
+      const pixels = Math.min(tileRows, geometry.pixels - pixel);
+      yield { pixel, pixels, left: leftFactor({ ...columns, offset: pixel * taps }, pixels, taps) };
+    }
+    return;
   }
-  if (isPointwise(window, image)) {
-    const { data, pixelStride } = image;
-    return (first) => ({ data, offset: image.offset + first * pixelStride, rowStride: pixelStride, columnStride: 1 });
+  const perSample = window.outH * window.outW;
+  for (const source of patchSources(image, window)) {
+    const count = source.samples * perSample;
+    for (let first = 0; first < count; first += tileRows) {
+      const pixels = Math.min(tileRows, count - first);
+      const left = patchRows(source, window, first, pixels);
+      yield { pixel: source.firstSample * perSample + first, pixels, left };
+    }
   }
-  const data = scratchFloat32("columns", tileRows * taps);
-  return (first, rows) => {
-    gatherPatches(image, window, first, rows, data, 0, taps);
-    return { data, offset: 0, rowStride: taps, columnStride: 1 };
-  };
+}
+
+/** All pixels, with patches as columns. A tile is valid until the next is asked for. */
+function* tilesByColumn(image: Image, geometry: Geometry): Generator<PatchTile> {
+  const { window, taps, wholeMatrix } = geometry;
+  const { outH, outW } = window;
+  if (wholeMatrix) {
+    const columns = transposed(wholeColumns(image, geometry));
+    for (let pixel = 0; pixel < geometry.pixels; pixel += pixelsPerPass) {
+      const pixels = Math.min(pixelsPerPass, geometry.pixels - pixel);
+      yield { pixel, pixels, left: leftFactor({ ...columns, offset: pixel * taps }, taps, pixels) };
+    }
+    return;
+  }
+  const most = Math.max(1, Math.floor(pixelsPerPass / outW));
+  for (const source of patchSources(image, window)) {
+    const count = source.samples * outH;
+    for (let first = 0; first < count; first += most) {
+      const lines = Math.min(most, count - first);
+      const left = patchColumns(source, window, first, lines);
+      yield { pixel: (source.firstSample * outH + first) * outW, pixels: lines * outW, left };
+    }
+  }
 }
 
 /** The filter of one group as a matrix [taps x outChannels]. */
@@ -103,16 +145,15 @@ function forward({ x, filter, bias, residual, scale, y }: Operands<"conv2d">, at
     depthwiseForward(imageOf(x), filter, y, geometry.window, epilogue);
     return;
   }
-  const { inChannels, outChannels, taps, pixels, tileRows } = geometry;
+  const { inChannels, outChannels, taps, pixels } = geometry;
   const stride = roundUpToTile(outChannels);
   for (let group = 0; group < geometry.groups; group++) {
-    const columns = columnsOf(imageOf(x, group * inChannels, inChannels), geometry);
     const right = rightFactor(filterMatrix(filter, group, outChannels), taps, outChannels, pixels);
-    for (let pixel = 0; pixel < pixels; pixel += tileRows) {
-      const rows = Math.min(tileRows, pixels - pixel);
+    for (const tile of tilesByRow(imageOf(x, group * inChannels, inChannels), geometry)) {
+      const rows = tile.pixels;
       const product = zeroedFloat64("product", roundUpToTile(rows) * stride);
-      multiplyAdd(columns(pixel, rows), rows, right, product);
-      const region = { pixel, channel: group * outChannels, rows, columns: outChannels };
+      multiplyAdd(tile.left, rows, right, product);
+      const region = { pixel: tile.pixel, channel: group * outChannels, rows, columns: outChannels };
       storeProduct(product, stride, y, region, epilogue);
     }
   }
@@ -137,7 +178,8 @@ function backwardInput(
     for (let pixel = 0; pixel < pixels; pixel += tileRows) {
       const rows = Math.min(tileRows, pixels - pixel);
       const product = zeroedFloat64("product", roundUpToTile(rows) * stride);
-      multiplyAdd(pixelMatrix(dy, pixel, group * outChannels), rows, right, product);
+      const left = leftFactor(pixelMatrix(dy, pixel, group * outChannels), rows, outChannels);
+      multiplyAdd(left, rows, right, product);
       if (scatter !== undefined) scatter.add(pixel, rows, product, 0, stride);
       else storeProduct(product, stride, dx, { pixel, channel: group * inChannels, rows, columns: taps }, noEpilogue);
     }
@@ -154,17 +196,14 @@ function backwardFilter(
     depthwiseBackwardFilter(imageOf(x), dy, dfilter, geometry.window);
     return;
   }
-  const { inChannels, outChannels, taps, pixels, tileRows } = geometry;
+  const { inChannels, outChannels, taps } = geometry;
   const stride = roundUpToTile(outChannels);
   for (let group = 0; group < geometry.groups; group++) {
-    const columns = columnsOf(imageOf(x, group * inChannels, inChannels), geometry);
     const channel = group * outChannels;
     // The sum over pixels runs tile by tile into one float64 matrix of the filter's size.
     const product = zeroedFloat64("product", roundUpToTile(taps) * stride);
-    for (let pixel = 0; pixel < pixels; pixel += tileRows) {
-      const rows = Math.min(tileRows, pixels - pixel);
-      const right = rightFactor(pixelMatrix(dy, pixel, channel), rows, outChannels, taps);
-      multiplyAdd(transposed(columns(pixel, rows)), taps, right, product);
+    for (const { pixel, pixels, left } of tilesByColumn(imageOf(x, group * inChannels, inChannels), geometry)) {
+      multiplyAdd(left, taps, rightFactor(pixelMatrix(dy, pixel, channel), pixels, outChannels, taps), product);
     }
     storeProduct(product, stride, dfilter, { pixel: 0, channel, rows: taps, columns: outChannels }, noEpilogue);
   }
@@ -173,14 +212,14 @@ function backwardFilter(
 /** The ordered list: im2col if asked for, loops where depthwise, else the blocked product. */
 function choose(filter: Tensor, y: Tensor, attributes: Attributes<"conv2d.backwardInput">): AlgorithmChoice {
   const { groups, algorithm } = attributes;
-  const { taps, pixels, tileRows } = geometryOf(filter, y, attributes);
+  const { taps, pixels } = geometryOf(filter, y, attributes);
   if (algorithm === algorithmCodes.im2col) {
     return { algorithm: "im2col", declined: [], scratchBytes: 4 * taps * pixels };
   }
   const declined = ["im2col: not asked for"];
   if (isDepthwise(filter, attributes)) return { algorithm: "loops", declined };
   declined.push(`loops: ${groups === 1 ? "one group" : `${filter.shape[2]!} input channels per group`}`);
-  return { algorithm: "blockedGemm", declined, scratchBytes: 4 * taps * tileRows };
+  return { algorithm: "blockedGemm", declined };
 }
 
 type AnyOperands = Operands<"conv2d"> | Operands<"conv2d.backwardInput"> | Operands<"conv2d.backwardFilter">;

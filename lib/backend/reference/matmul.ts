@@ -1,6 +1,6 @@
 /** y = act(op(a) * op(b) * scale + bias + residual): one blocked product, in tiles of rows and of columns. */
 import { storeProduct } from "./epilogue.js";
-import { multiplyAdd, rightFactor, roundUpToTile, tileSize, type Matrix } from "./gemm.js";
+import { leftFactor, multiplyAdd, rightFactor, roundUpToTile, tileSize, type Matrix } from "./gemm.js";
 import type { AlgorithmChoice, Attributes, Operands, ReferenceKernel } from "./kernel.js";
 import { zeroedFloat64 } from "./scratch.js";
 import type { Tensor } from "./tensor.js";
@@ -29,7 +29,8 @@ function run({ a, b, bias, residual, scale, y }: Operands<"matmul">, attributes:
     for (let pixel = 0; pixel < y.pixels; pixel += tileRows) {
       const rows = Math.min(tileRows, y.pixels - pixel);
       const product = zeroedFloat64("product", roundUpToTile(rows) * stride);
-      multiplyAdd({ ...left, offset: left.offset + pixel * left.rowStride }, rows, factor, product);
+      const from = { ...left, offset: left.offset + pixel * left.rowStride };
+      multiplyAdd(leftFactor(from, rows, depth), rows, factor, product);
       storeProduct(product, stride, y, { pixel, channel, rows, columns }, epilogue);
     }
   }

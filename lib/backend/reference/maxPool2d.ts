@@ -14,9 +14,11 @@ function forward({ x, y }: Operands<"maxPool2d">, attributes: Attributes<"maxPoo
       const [top, bottom] = clip(oh * strideH - padTop, kernelH, height);
       for (let ow = 0; ow < outW; ow++, to += y.pixelStride) {
         const [left, right] = clip(ow * strideW - padLeft, kernelW, width);
-        y.data.fill(-Infinity, to, to + channels);
+        // A window always meets the image: its first pixel opens, the others compete.
+        const corner = x.offset + ((n * height + top) * width + left) * x.pixelStride;
+        for (let c = 0; c < channels; c++) y.data[to + c] = x.data[corner + c]!;
         for (let h = top; h < bottom; h++) {
-          for (let w = left; w < right; w++) {
+          for (let w = h === top ? left + 1 : left; w < right; w++) {
             const from = x.offset + ((n * height + h) * width + w) * x.pixelStride;
             for (let c = 0; c < channels; c++) {
               const value = x.data[from + c]!;

@@ -4,10 +4,12 @@
  */
 
 /** What a scratch array is for; two arrays in use at once need two purposes. */
-export type ScratchPurpose = "packed" | "product" | "columns" | "plane" | "channels" | "secondChannels";
+export type ScratchPurpose =
+  "packed" | "product" | "columns" | "plane" | "channels" | "secondChannels" | "rowStarts" | "runStarts";
 
 const float64 = new Map<ScratchPurpose, Float64Array>();
 const float32 = new Map<ScratchPurpose, Float32Array>();
+const int32 = new Map<ScratchPurpose, Int32Array>();
 
 /** At least `length` float64 elements of unspecified content. */
 export function scratchFloat64(purpose: ScratchPurpose, length: number): Float64Array {
@@ -20,6 +22,13 @@ export function scratchFloat64(purpose: ScratchPurpose, length: number): Float64
 export function scratchFloat32(purpose: ScratchPurpose, length: number): Float32Array {
   let array = float32.get(purpose);
   if (array === undefined || array.length < length) float32.set(purpose, (array = new Float32Array(length)));
+  return array;
+}
+
+/** At least `length` integers of unspecified content. */
+export function scratchInt32(purpose: ScratchPurpose, length: number): Int32Array {
+  let array = int32.get(purpose);
+  if (array === undefined || array.length < length) int32.set(purpose, (array = new Int32Array(length)));
   return array;
 }
 

@@ -6,39 +6,80 @@ export interface BenchArguments {
   readonly threads: readonly number[];
   readonly seconds: number;
   readonly json: string;
+  readonly svg: string;
   readonly solo: boolean;
+  readonly quick: boolean;
+  readonly floor: number;
+  readonly isa: string | undefined;
   readonly help: boolean;
 }
 
 export const usage = `npm run bench -- [options]
-  --filter <regex>    works whose name/batch matches, e.g. 3x3 (default: all)
+  --quick             one row for each kind of work, within a minute; exits with 1 where one falls below its floor
+  --floor <number>    scales all floors, e.g. 0.8 (default 1)
+  --filter <regex>    rows whose name matches, e.g. ^forward/.*3x3 or /16$ (default: all)
   --threads <list>    numbers of threads, e.g. 1,2 (default: 1 and all)
-  --seconds <number>  measured for each contender and row (default 1.5)
+  --seconds <number>  measured for each form of a row (default 1.5)
+  --isa <name>        caps our instruction set, e.g. sse2
+  --solo              without the peers, which need not be installed then
   --json <file>       where results go (default build-bench/results.json)
-  --solo              without the peers, which need not be installed then`;
+  --svg <file>        where the chart goes (default build-bench/results.svg)
+  --help              this text
+Exits with 0, with 1 where a result is wrong, a row fails or (--quick) a floor is missed, with 2 for a wrong command line.`;
+
+/** A command line that means nothing. */
+export class UsageError extends Error {}
 
 /**
  * @param all the number of threads that "all" means
- * @throws RangeError, TypeError for what it does not understand
+ * @throws UsageError for what it does not understand
  */
 export function readArguments(args: readonly string[], all: number): BenchArguments {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      filter: { type: "string", default: "" },
-      threads: { type: "string", default: all > 1 ? `1,${all}` : "1" },
-      seconds: { type: "string", default: "1.5" },
-      json: { type: "string", default: "build-bench/results.json" },
-      solo: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
+  const values = parse(args, all);
   const threads = values.threads.split(",").map(Number);
   if (!threads.every((count) => Number.isInteger(count) && count > 0)) {
-    throw new RangeError(`--threads: must be whole numbers from 1 with commas between, got ${values.threads}`);
+    throw new UsageError(`--threads: must be whole numbers from 1 with commas between, got ${values.threads}`);
   }
-  const seconds = Number(values.seconds);
-  if (!(seconds > 0)) throw new RangeError(`--seconds: must be a number above 0, got ${values.seconds}`);
-  const { json, solo, help } = values;
-  return { filter: new RegExp(values.filter), threads: [...new Set(threads)], seconds, json, solo, help };
+  const { json, svg, solo, quick, isa, help } = values;
+  return {
+    ...{ filter: pattern(values.filter), threads: [...new Set(threads)], json, svg, solo, quick, isa, help },
+    seconds: positive("--seconds", values.seconds),
+    floor: positive("--floor", values.floor),
+  };
+}
+
+function parse(args: readonly string[], all: number) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        filter: { type: "string", default: "" },
+        threads: { type: "string", default: all > 1 ? `1,${all}` : "1" },
+        seconds: { type: "string", default: "1.5" },
+        floor: { type: "string", default: "1" },
+        json: { type: "string", default: "build-bench/results.json" },
+        svg: { type: "string", default: "build-bench/results.svg" },
+        isa: { type: "string" },
+        solo: { type: "boolean", default: false },
+        quick: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || value === Infinity) throw new UsageError(`${option}: must be a number above 0, got ${text}`);
+  return value;
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new UsageError(`--filter: ${text} is no regular expression`, { cause: error });
+  }
 }

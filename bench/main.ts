@@ -1,17 +1,23 @@
 /** `npm run bench`: striate and its peers in turns, in processes of their own, after their results were verified. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { existsSync, rmSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
 import { join, resolve } from "node:path";
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { readArguments, usage, type BenchArguments } from "./arguments.js";
-import { measureWork, prepareWork, type RowResult } from "./measure/bench.js";
-import { PeakMeter } from "./peak/peak.js";
-import { writeResults, type Peaks } from "./report/results.js";
+import { readArguments, usage, UsageError, type BenchArguments } from "./arguments.js";
+import { floorsOf, judge, readFloors, type FloorEntry, type Verdict } from "./floors.js";
+import { Machine, type Bandwidth } from "./machine/machine.js";
+import { Lanes, missingPeer } from "./measure/lanes.js";
+import { measureImport, measureMemory } from "./measure/process.js";
+import { QuickClock, quickRoles, quickWorks } from "./measure/quick.js";
+import { closeWork, fullBudget, measureWork, openWork, type MeasureOptions, type Row } from "./measure/row.js";
+import { chartOf } from "./report/chart.js";
+import { resultsOf, writeText, type JudgedRow } from "./report/results.js";
 import { tableHead, tableRow } from "./report/table.js";
+import { isSingleThreaded, type PeerName, type Work } from "./work.js";
 import { listWorks } from "./works.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, "build-bench");
 
 async function main(): Promise<number> {
   const options = readArguments(process.argv.slice(2), availableParallelism());
@@ -19,91 +25,163 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const missing = missingParts(options);
-  if (missing !== undefined) {
-    console.error(missing);
+  if (!existsSync(join(root, "dist", "index.js"))) {
+    console.error("bench: striate is not built here: run npm run build");
     return 1;
   }
-  const works = listWorks(options.filter);
-  if (works.length === 0) throw new RangeError(`--filter: no work matches ${options.filter}`);
-
-  console.log(`${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} threads, Node.js ${process.version}`);
-  const meter = PeakMeter.build(join(root, "build-bench"));
-  let peaks: Peaks = new Map();
-  if (typeof meter === "string") {
-    console.log(`no percentages of the FMA peak: ${meter}`);
-  } else {
-    peaks = measurePeaks(meter, options.threads);
-    console.log(showPeaks(peaks));
-  }
-  const folder = mkdtempSync(join(tmpdir(), "striate-bench-"));
-  const rows: RowResult[] = [];
-  let failures = 0;
+  const floors = readFloors();
+  const works = (options.quick ? quickWorks(floors) : listWorks()).filter(({ id }) => options.filter.test(id));
+  if (works.length === 0) throw new UsageError(`--filter: no row matches ${options.filter.source}`);
+  const bench = new Bench(options, floors, absentPeers(works, options));
   try {
-    for (const work of works) {
-      const benchOptions = { folder, seconds: options.seconds, peers: !options.solo };
-      const prepared = await prepareWork(work, benchOptions);
-      for (const threads of options.threads) {
-        const row = await measureWork(prepared, threads, benchOptions).catch((error: unknown) => {
-          console.error(error instanceof Error ? error.message : error);
-          failures++;
-        });
-        if (row === undefined) continue;
-        if (rows.length === 0) printHead(row);
-        rows.push(row);
-        console.log(tableRow(row, peaks.get(threads)));
-      }
-      for (const { onnxFile } of prepared.entries) rmSync(onnxFile, { force: true });
-    }
+    return await bench.run(works);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    bench.close();
   }
-  if (typeof meter !== "string") peaks = measurePeaks(meter, options.threads, peaks);
-  const file = resolve(root, options.json);
-  writeResults(file, rows, peaks);
-  console.log(`\n${rows.length} rows, each verified before it was measured; written to ${options.json}`);
-  return failures === 0 ? 0 : 1;
 }
 
-/** What to install or build first, if anything. */
-function missingParts({ solo }: BenchArguments): string | undefined {
-  if (!existsSync(join(root, "dist", "index.js"))) return "bench: striate is not built here: run npm run build";
-  const require = createRequire(import.meta.url);
-  const absent = ["onnxruntime-node", "protobufjs"].filter((name) => {
-    try {
-      require.resolve(name);
-      return false;
-    } catch {
-      return true;
-    }
+/** Says for each peer that is not here what to do. */
+function absentPeers(works: readonly Work[], { solo }: BenchArguments): Set<PeerName> {
+  const peers = new Set(works.flatMap((work) => work.peers));
+  if (solo) return peers;
+  const absent = [...peers].filter((peer) => {
+    const reason = missingPeer(peer);
+    if (reason !== undefined) console.log(`without ${peer}: ${reason}`);
+    return reason !== undefined;
   });
-  if (solo || absent.length === 0) return undefined;
-  return `bench: ${absent.join(" and ")} not installed: run npm ci --prefix bench (about 300 MB), or measure striate alone with --solo`;
+  return new Set(absent);
 }
 
-/** The larger of what was known and what is measured now: nobody else may have slowed both. */
-function measurePeaks(meter: PeakMeter, threads: readonly number[], known: Peaks = new Map()): Peaks {
-  return new Map(threads.map((count) => [count, Math.max(meter.measure(count), known.get(count) ?? 0)]));
-}
+class Bench {
+  private readonly rows: JudgedRow[] = [];
+  private readonly lanes: Lanes;
+  private readonly machine: Machine | undefined;
+  private readonly fmaPeak = new Map<number, number>();
+  private readonly bandwidth = new Map<number, Bandwidth>();
+  private readonly clock: QuickClock | undefined;
+  private failures = 0;
 
-function showPeaks(peaks: Peaks): string {
-  const texts = [...peaks].map(
-    ([count, peak]) => `${peak.toFixed(1)} GFLOP/s on ${count} thread${count > 1 ? "s" : ""}`,
-  );
-  return `FMA peak: ${texts.join(", ")}`;
-}
+  constructor(
+    private readonly options: BenchArguments,
+    private readonly floors: readonly FloorEntry[],
+    private readonly absent: ReadonlySet<PeerName>,
+  ) {
+    this.lanes = new Lanes(options.isa);
+    this.clock = options.quick ? new QuickClock() : undefined;
+    const machine = Machine.build(folder);
+    if (typeof machine === "string") console.log(`no percentages of this machine's limits: ${machine}`);
+    else this.machine = machine;
+  }
 
-function printHead(row: RowResult): void {
-  const peers = new Set(row.peers.map(({ description }) => description));
-  console.log(
-    `${[row.ours.description, ...peers].join(" and ")}; ms are the least of many calls, ratios the peer's time / ours\n`,
-  );
-  console.log(tableHead());
+  async run(works: readonly Work[]): Promise<number> {
+    const { json, svg, quick } = this.options;
+    console.log(`${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} threads, Node.js ${process.version}`);
+    await this.measureMachine();
+    console.log(
+      `ms: the least of many calls; ratio: the peer's time / ours; im2col: our GFLOP/s with that algorithm; *8: one of 8 in a row\n\n${tableHead()}`,
+    );
+    for (const [i, work] of works.entries()) {
+      const rest = works.slice(i);
+      await this.measure(work, rest).catch((error: unknown) => {
+        console.error(`${work.id}: ${error instanceof Error ? error.message : String(error)}`);
+        this.failures++;
+        this.lanes.close();
+      });
+      // Nothing of a work is left to the next one; --quick has no time for that.
+      if (!quick) this.lanes.close();
+    }
+    const machine = { fmaPeak: this.fmaPeak, bandwidth: this.bandwidth };
+    writeText(resolve(root, json), `${JSON.stringify(resultsOf(this.rows, machine), null, 2)}\n`);
+    writeText(
+      resolve(root, svg),
+      chartOf(this.rows, `striate's speed as a multiple of its peers' (${cpus()[0]?.model ?? "unknown CPU"})`),
+    );
+    return this.conclude();
+  }
+
+  private async measureMachine(): Promise<void> {
+    if (this.machine === undefined) return;
+    const milliseconds = this.options.quick ? 300 : 1500;
+    for (const threads of this.options.threads) {
+      const peak = await this.machine.fmaPeak(threads, milliseconds / 3);
+      const bandwidth = await this.machine.bandwidth(threads, milliseconds);
+      this.fmaPeak.set(threads, peak);
+      this.bandwidth.set(threads, bandwidth);
+      const { read, copy, streamingCopy } = bandwidth;
+      console.log(
+        `${threads} thread${threads > 1 ? "s" : ""}: FMA peak ${peak.toFixed(1)} GFLOP/s; memory GB/s: read ${read.toFixed(1)}, copy ${copy.toFixed(1)}, non-temporal copy ${streamingCopy.toFixed(1)}`,
+      );
+    }
+  }
+
+  private async measure(work: Work, rest: readonly Work[]): Promise<void> {
+    const { options, clock } = this;
+    const threads = isSingleThreaded(work) ? [1] : options.threads;
+    const measureOptions: MeasureOptions = {
+      ...{ lanes: this.lanes, machine: this.machine, folder: join(folder, "files") },
+      isThere: (peer) => !this.absent.has(peer),
+      ...(clock === undefined ? {} : { roles: quickRoles }),
+    };
+    if (work.kind === "import") {
+      this.report(measureImport(work, clock === undefined ? 20 : 8, measureOptions));
+      return;
+    }
+    if (work.kind === "memory") {
+      this.report(await measureMemory(work, measureOptions));
+      return;
+    }
+    const open = await openWork(work, threads, measureOptions);
+    for (const count of threads) {
+      const budget =
+        clock === undefined
+          ? { ...fullBudget, seconds: options.seconds }
+          : clock.budget(rest, count, threads, open.forms.length);
+      this.report(await measureWork(open, count, budget, measureOptions));
+    }
+    await closeWork(open, measureOptions);
+    // Files of models take long to write, those of --quick its time; both stay for the next run.
+    if (clock === undefined && work.kind !== "infer") for (const file of open.files) rmSync(file, { force: true });
+  }
+
+  private report(row: Row): void {
+    const { work, threads } = row;
+    const copy = this.bandwidth.get(threads)?.copy;
+    const verdicts = floorsOf(this.floors, work.id, threads, work.peers.length > 0).map((floor) =>
+      judge(row, floor, this.options.floor, copy),
+    );
+    this.rows.push({ row, verdicts });
+    console.log(tableRow(row, verdicts));
+  }
+
+  /** @returns the exit code */
+  private conclude(): number {
+    const { quick, json, svg } = this.options;
+    const of = (wanted: (verdict: Verdict) => boolean): string[] =>
+      this.rows.flatMap(({ row, verdicts }) =>
+        verdicts
+          .filter(wanted)
+          .map(({ text }) => `  ${row.work.id} on ${row.threads} thread${row.threads > 1 ? "s" : ""}: ${text}`),
+      );
+    const missed = of(({ reached }) => reached === false);
+    const unknown = of(({ reached }) => reached === undefined);
+    console.log(`\n${this.rows.length} rows, each verified before it was measured; written to ${json} and ${svg}`);
+    if (missed.length > 0) console.log(`below their floors:\n${missed.join("\n")}`);
+    else console.log("no row is below its floor");
+    if (unknown.length > 0)
+      console.log(`not judged, since what they are compared with is not here:\n${unknown.join("\n")}`);
+    if (this.failures > 0) console.log(`${this.failures} failed, see above`);
+    return this.failures > 0 || (quick && missed.length + unknown.length > 0) ? 1 : 0;
+  }
+
+  close(): void {
+    this.lanes.close();
+    this.machine?.close();
+  }
 }
 
 try {
   process.exitCode = await main();
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -1,26 +1,58 @@
 /** What a process that is measured can do. */
-import type { Work } from "../works.js";
+import type { CalledWork } from "../work.js";
+
+/** How a work is put to a contender. */
+export interface Variant {
+  /** So many identical layers (for pairs: pairs) in a row. */
+  readonly repeats: number;
+  /** Of our convolutions. */
+  readonly algorithm: "auto" | "im2col";
+}
 
 export interface ContenderRequest {
-  readonly work: Work;
+  readonly work: CalledWork;
   readonly threads: number;
-  /** The model for peers that read ONNX. */
-  readonly onnxFile: string;
+  readonly variant: Variant;
+  readonly files: PeerFiles;
 }
+
+/** Files that were prepared, where the work has them. Numbers in them are float32 (class numbers int32), little-endian. */
+export interface PeerFiles {
+  /** The model, for peers that read ONNX. */
+  readonly onnx?: string;
+  /** All parameters one after the other, in the order of `tensors`, in striate's layouts and by its names. */
+  readonly weights?: {
+    readonly file: string;
+    readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  };
+  /** The arrays of the call that is verified, for peers that cannot draw them; as inputsOf(work) lists them. */
+  readonly inputs?: readonly string[];
+}
+
+/** An array of a call, in striate's layout; class numbers are Int32Array. */
+export type InputArray = Float32Array | Int32Array;
 
 export interface Contender {
   /** Name, version, instruction set: for the report. */
   readonly description: string;
-  /** Elements of one input, in the contender's own layout. */
-  readonly inputSize: number;
-  /** The result for an input [batch, height, width, channels], in that layout. For verification; not measured. */
-  verify(input: Float32Array): Promise<Float32Array>;
-  /** Wraps an input before the clock starts. */
-  wrap(input: Float32Array): unknown;
-  /** One call as users make it, on what `wrap` gave. */
+  /**
+   * The result of one call in striate's layout, for verification; not measured. Of a training step: the losses of two
+   * steps on the same inputs, so that the second one sees the gradients of the first.
+   */
+  verify(inputs: readonly InputArray[]): Promise<Float32Array>;
+  /** Wraps inputs, random ones of the same sizes in any layout, before the clock starts. */
+  wrap(inputs: readonly InputArray[]): unknown;
+  /** One call as users make it, on what `wrap` gave; a promise where `isAwaited`. */
   call(wrapped: unknown): unknown;
-  /** Whether `call` returns a promise to wait for. */
-  readonly isAsync: boolean;
+  readonly isAwaited: boolean;
+  /** The same, awaited, where `call` is not and there is such a form. */
+  callAwaited?(wrapped: unknown): Promise<unknown>;
+  /** Where the number of threads can be changed after opening; else it is opened once for each. */
+  setThreads?(threads: number): void;
   /** How it is computed, where the contender tells. */
-  explain(): string | undefined;
+  explain?(): string | undefined;
+  close(): void | Promise<void>;
 }
+
+/** Two steps, as `Contender.verify` says, and the hyperparameters of every training step. */
+export const training = { verifiedSteps: 2, learningRate: 1e-4, momentum: 0.9 } as const;

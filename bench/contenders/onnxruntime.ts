@@ -1,7 +1,8 @@
 /** onnxruntime-node: one awaited `session.run` with a preallocated result, its fastest form. */
 import { createRequire } from "node:module";
 import { fromPeerLayout, toPeerLayout } from "../onnx/layout.js";
-import type { Contender, ContenderRequest } from "./contender.js";
+import { product } from "../work.js";
+import type { Contender, ContenderRequest, InputArray } from "./contender.js";
 
 /** What is used of the package, which is not there when the repository is type-checked. */
 interface Ort {
@@ -11,38 +12,51 @@ interface Ort {
 interface OrtTensor {
   readonly data: Float32Array;
 }
+interface OrtPort {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+type OrtTensors = Readonly<Record<string, OrtTensor>>;
 interface OrtSession {
-  readonly inputMetadata: readonly { readonly name: string; readonly shape: readonly number[] }[];
-  readonly outputMetadata: readonly { readonly name: string; readonly shape: readonly number[] }[];
-  run(feeds: Readonly<Record<string, OrtTensor>>, fetches: Readonly<Record<string, OrtTensor>>): Promise<unknown>;
+  readonly inputMetadata: readonly OrtPort[];
+  readonly outputMetadata: readonly OrtPort[];
+  run(feeds: OrtTensors, fetches: OrtTensors): Promise<unknown>;
+  release(): Promise<void>;
 }
 
 const require = createRequire(import.meta.url);
 
-export async function onnxruntimeContender({ threads, onnxFile }: ContenderRequest): Promise<Contender> {
+export async function onnxruntimeContender({ work, threads, files }: ContenderRequest): Promise<Contender> {
+  if (files.onnx === undefined) throw new RangeError(`onnxruntime: no ONNX file was made for ${work.id}`);
   const ort = require("onnxruntime-node") as Ort;
-  const session = await ort.InferenceSession.create(onnxFile, {
+  const session = await ort.InferenceSession.create(files.onnx, {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
     executionMode: "sequential",
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
   });
-  const input = session.inputMetadata[0]!;
   const output = session.outputMetadata[0]!;
-  const result = new Float32Array(output.shape.reduce((product, size) => product * size, 1));
+  const result = new Float32Array(product(output.shape));
   const fetches = { [output.name]: new ort.Tensor("float32", result, output.shape) };
-  const wrap = (data: Float32Array) => ({ [input.name]: new ort.Tensor("float32", data, input.shape) });
+  const wrap = (inputs: readonly InputArray[]): OrtTensors =>
+    Object.fromEntries(
+      session.inputMetadata.map(({ name, shape }, i) => [
+        name,
+        new ort.Tensor("float32", inputs[i] as Float32Array, shape),
+      ]),
+    );
+  const { version } = require("onnxruntime-node/package.json") as { readonly version: string };
   return {
-    description: `onnxruntime-node ${(require("onnxruntime-node/package.json") as { readonly version: string }).version}`,
-    inputSize: input.shape.reduce((product, size) => product * size, 1),
-    verify: async (data) => {
-      await session.run(wrap(toPeerLayout(data, input.shape)), fetches);
+    description: `onnxruntime-node ${version}`,
+    verify: async (inputs) => {
+      const turned = session.inputMetadata.map(({ shape }, i) => toPeerLayout(inputs[i] as Float32Array, shape));
+      await session.run(wrap(turned), fetches);
       return fromPeerLayout(result, output.shape);
     },
     wrap,
-    call: (feeds) => session.run(feeds as Readonly<Record<string, OrtTensor>>, fetches),
-    isAsync: true,
-    explain: () => undefined,
+    call: (feeds) => session.run(feeds as OrtTensors, fetches),
+    isAwaited: true,
+    close: () => session.release(),
   };
 }

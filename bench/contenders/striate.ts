@@ -1,28 +1,90 @@
-/** Our side: `model.predictSync` of the compiled package. */
+/** Our side. */
 import { readFileSync } from "node:fs";
+import { selectBackend, setThreads as setThreadsOfSources } from "../../lib/backend/select.js";
+import { explainProgram } from "../../lib/training/explain.js";
+import type { Model } from "../../lib/training/model.js";
 import type { Tensor } from "../../lib/data/tensor.js";
-import { buildNet } from "../net.js";
+import { buildNet, isNet } from "../net.js";
+import { compileProgram, opProgram } from "../program.js";
 import { striate } from "../striate.js";
-import type { Contender, ContenderRequest } from "./contender.js";
+import { inputsOf, type CalledWork } from "../work.js";
+import { training, type Contender, type ContenderRequest, type InputArray } from "./contender.js";
 
-type Image = Tensor<readonly [number, ...number[]], Float32Array>;
+type Images = Tensor<readonly [number, ...number[]], Float32Array>;
+type Form = Pick<Contender, "verify" | "wrap" | "call" | "callAwaited" | "explain" | "close">;
 
-export function striateContender({ work, threads }: ContenderRequest): Contender {
-  striate.setThreads(threads);
-  const { model } = buildNet(work);
-  const batchSize = work.shape.batch;
-  const shape = [batchSize, ...model.inputShape] as const;
+export function striateContender({ work, threads, variant }: ContenderRequest): Contender {
+  const form = !isNet(work)
+    ? opForm(work, variant)
+    : work.kind === "train"
+      ? trainingForm(work, buildNet(work, variant))
+      : predictForm(work, buildNet(work, variant));
+  setThreads(threads);
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     readonly version: string;
   };
   const { backend, isa } = striate.backendInfo();
+  return { description: `striate ${version} (${backend}, ${isa})`, isAwaited: false, setThreads, ...form };
+}
+
+/** The compiled package and the sources hold one addon each, or share one. */
+function setThreads(threads: number): void {
+  striate.setThreads(threads);
+  if (selectBackend().name === "native") setThreadsOfSources(threads);
+}
+
+/** `model.predictSync`, and `model.predict`. */
+function predictForm(work: CalledWork, model: Model): Form {
+  const [height = 1, ...rest] = inputsOf(work)[0]!.shape;
+  const shape = [height, ...rest] as const;
+  const options = { batchSize: height };
   return {
-    description: `striate ${version} (${backend}, ${isa})`,
-    inputSize: shape.reduce((product, size) => product * size, 1),
-    verify: (data) => Promise.resolve(model.predictSync({ shape, data }, { batchSize }).data),
-    wrap: (data): Image => ({ shape, data }),
-    call: (image) => model.predictSync(image as Image, { batchSize }),
-    isAsync: false,
-    explain: () => model.explain({ kind: "predict" }, { batchSize }),
+    verify: ([data]) => Promise.resolve(model.predictSync({ shape, data: data as Float32Array }, options).data),
+    wrap: ([data]): Images => ({ shape, data: data as Float32Array }),
+    call: (images) => model.predictSync(images as Images, options),
+    callAwaited: (images) => model.predict(images as Images, options),
+    explain: () => model.explain({ kind: "predict" }, options),
+    close: () => model.dispose(),
+  };
+}
+
+/** `model.fitSync` and `model.fit` on as many examples as one step takes. */
+function trainingForm(work: CalledWork, model: Model): Form {
+  const [batchSize = 1, ...rest] = inputsOf(work)[0]!.shape;
+  const { learningRate, momentum } = training;
+  const optimizer = striate.sgd({ learningRate, momentum });
+  const options = { epochs: 1, batchSize, optimizer, loss: "crossEntropy", shuffle: false } as const;
+  const wrap = ([data, labels]: readonly InputArray[]) => ({
+    images: { shape: [batchSize, ...rest] as const, data: data as Float32Array },
+    labels: labels as Int32Array,
+  });
+  type Examples = ReturnType<typeof wrap>;
+  const step = (examples: unknown) => model.fitSync(examples as Examples, options);
+  return {
+    verify: (inputs) =>
+      Promise.resolve(Float32Array.from({ length: training.verifiedSteps }, () => step(wrap(inputs)).epochs[0]!.loss)),
+    wrap,
+    call: step,
+    callAwaited: (examples) => model.fit(examples as Examples, options),
+    explain: () => model.explain({ kind: "train", loss: "crossEntropy", optimizer }, { batchSize }),
+    close: () => model.dispose(),
+  };
+}
+
+/** A Program of one op. */
+function opForm(work: CalledWork, variant: ContenderRequest["variant"]): Form {
+  const { executable, state } = compileProgram(opProgram(work, variant));
+  const rows = work.kind === "gemm" ? 1 : work.batch;
+  const run = (inputs: unknown) => executable.run(inputs as readonly InputArray[], { rows })[0]!;
+  return {
+    verify: (inputs) => Promise.resolve(run(inputs)),
+    wrap: (inputs) => inputs,
+    call: run,
+    callAwaited: (inputs) => executable.runAsync(inputs as readonly InputArray[], { rows }),
+    explain: () => explainProgram(executable),
+    close: () => {
+      executable.dispose();
+      state.dispose();
+    },
   };
 }

@@ -1,37 +1,129 @@
-/** What has to be there before the clocks start: the peer's file, and what results must be. */
-import { writeFileSync } from "node:fs";
-import { buildNet, type BenchNet } from "../net.js";
+/** What has to be there before the clocks start: what results must be, and the files that contenders read. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { toGraph } from "../../lib/layers/graph.js";
+import { flopsOf, inputsOf, poolWindow, type CalledWork } from "../work.js";
+import type { PeerFiles } from "../contenders/contender.js";
+import type { Model } from "../../lib/training/model.js";
+import { buildNet, flopsOfNet, isNet, termsOfNet } from "../net.js";
 import { onnxFromNet } from "../onnx/fromNet.js";
-import { encodeOnnx } from "../onnx/graph.js";
-import { ChangingInput } from "../random.js";
-import { countNet } from "../striate.js";
+import { encodeOnnx, type OnnxGraph } from "../onnx/graph.js";
+import { epsilon, opProgram } from "../program.js";
+import { ChangingInputs } from "../random.js";
+import { striate } from "../striate.js";
 import { expectConvolution, expectSame, type Expectation } from "../verify/expectation.js";
-import type { Work } from "../works.js";
+import { expectFilterGradient, expectInputGradient, expectProduct } from "../verify/gradients.js";
+import { expectPixelwise, type ChannelParameters } from "../verify/pixelwise.js";
+import { striateContender } from "../contenders/striate.js";
 import type { Questions } from "./protocol.js";
 
-export function prepare({ work, repeats, onnxFile }: Questions["prepare"]["asked"]): Questions["prepare"]["answer"] {
-  const built = buildNet(work, repeats);
-  if (onnxFile !== undefined) {
-    writeFileSync(onnxFile, encodeOnnx(onnxFromNet(built.model.node, built.model.parameters(), work.shape.batch)));
+type Asked = Questions["prepare"]["asked"];
+
+export async function prepare(asked: Asked): Promise<Questions["prepare"]["answer"]> {
+  const { work, wanted } = asked;
+  const inputs = new ChangingInputs(inputsOf(work), work.id).first();
+  const model = isNet(work) ? buildNet(work, asked.variant) : undefined;
+  const files: { -readonly [Key in keyof PeerFiles]: PeerFiles[Key] } = {};
+  if (wanted.length > 0) mkdirSync(asked.folder, { recursive: true });
+  const prefix = filePrefix(asked, model);
+  if (wanted.includes("onnx")) files.onnx = writeOnce(`${prefix}.onnx`, () => encodeOnnx(onnxGraph(work, model)));
+  if (wanted.includes("inputs")) {
+    files.inputs = inputs.map((data, i) => writeOnce(`${prefix}-input${i}.bin`, () => bytesOf(data)));
   }
-  return { flops: built.flops, expected: expectation(work, repeats, built) };
+  if (wanted.includes("weights") && model !== undefined) {
+    const parameters = [...model.parameters()];
+    const data = parameters.map(([, tensor]) => bytesOf(tensor.data));
+    files.weights = {
+      file: writeOnce(`${prefix}-weights.bin`, () => Buffer.concat(data)),
+      tensors: parameters.map(([name, { shape }]) => ({ name, shape })),
+    };
+  }
+  const expected = await expectation(asked, inputs as Float32Array[], model);
+  const flops = model === undefined ? flopsOf(work)! : flopsOfNet(work, model.node);
+  model?.dispose();
+  return { flops, expected, files };
 }
 
-function expectation(work: Work, repeats: number, { model }: BenchNet): Expectation {
-  const shape = [work.shape.batch, ...model.inputShape] as const;
-  const x = new ChangingInput(
-    shape.reduce((product, size) => product * size, 1),
-    work.id,
-  ).first();
-  if (work.kind === "conv" && repeats === 1) {
-    const [filter, bias] = [...model.parameters().values()];
-    return expectConvolution(work.shape, x, filter!.data, bias!.data);
+/** Everything that the contents of the files follow from, beside the work and the net. */
+const makers = ["../net.ts", "../random.ts", "../onnx/fromNet.ts", "../onnx/graph.ts", "prepare.ts"];
+
+/** Names what is in the files, so that those of earlier runs can be used again. */
+function filePrefix({ folder, work, variant }: Asked, model: Model | undefined): string {
+  const hash = createHash("sha256").update(JSON.stringify([work, variant]));
+  if (model !== undefined) hash.update(JSON.stringify(toGraph(model.node)));
+  for (const maker of makers) hash.update(readFileSync(new URL(maker, import.meta.url)));
+  return join(folder, `${work.id.replaceAll("/", "-")}-${hash.digest("hex").slice(0, 16)}`);
+}
+
+/** @returns the file, written unless it is there */
+function writeOnce(file: string, contents: () => Uint8Array): string {
+  if (existsSync(file)) return file;
+  writeFileSync(`${file}.part`, contents());
+  renameSync(`${file}.part`, file);
+  return file;
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
+function onnxGraph(work: CalledWork, model: Model | undefined): OnnxGraph {
+  if (model === undefined) return singleOp(work);
+  return onnxFromNet(model.node, model.parameters(), inputsOf(work)[0]!.shape[0]!);
+}
+
+/** What is no net of ours but a model of the peer's. */
+function singleOp(work: CalledWork): OnnxGraph {
+  if (work.kind === "gemm") {
+    return {
+      inputs: [
+        { name: "a", shape: [work.m, work.k] },
+        { name: "b", shape: [work.k, work.n] },
+      ],
+      output: { name: "y", shape: [work.m, work.n] },
+      nodes: [{ op: "MatMul", inputs: ["a", "b"], output: "y", attributes: {} }],
+      tensors: [],
+    };
   }
-  const result = model.predictSync({ shape, data: x }, { batchSize: work.shape.batch });
+  if (work.kind === "pixelwise" && work.op === "maxPool2d") {
+    const net = striate.sequential(work.input).maxPool2d({ ...poolWindow, rounding: "floor" });
+    return onnxFromNet(net.node, new Map(), work.batch);
+  }
+  throw new RangeError(`bench: the peer has no counterpart for ${work.id}`);
+}
+
+async function expectation(
+  { work, variant }: Asked,
+  inputs: readonly Float32Array[],
+  model: Model | undefined,
+): Promise<Expectation> {
+  const [first, second] = inputs as [Float32Array, Float32Array];
+  const weightOf = (name: string): Float32Array => opProgram(work, variant).weights.get(name)!.data;
+  switch (work.kind) {
+    case "conv":
+      if (work.direction === "backwardInput") {
+        return expectInputGradient(work.shape, work.batch, first, weightOf("filter"));
+      }
+      if (work.direction === "backwardFilter") return expectFilterGradient(work.shape, work.batch, first, second);
+      if (variant.repeats === 1) {
+        const [filter, bias] = [...model!.parameters().values()];
+        return expectConvolution(work.shape, work.batch, first, filter!.data, bias!.data);
+      }
+      break;
+    case "gemm":
+      return expectProduct(work, first, model === undefined ? second : [...model.parameters().values()][0]!.data);
+    case "pixelwise": {
+      const { weights } = opProgram(work, variant);
+      const parameters = Object.fromEntries([...weights].map(([name, { data }]) => [name, data]));
+      return expectPixelwise(
+        ...([work.op, work.input, work.batch, inputs, parameters as Partial<ChannelParameters>, epsilon] as const),
+      );
+    }
+    default:
+  }
   // Layers of a net in sequence add up their errors; each adds at most as many terms as one of its units has inputs.
-  const terms = countNet(model.node).layers.reduce(
-    (sum, { weights, outputShape }) => sum + weights / outputShape.at(-1)!,
-    0,
-  );
-  return expectSame(result.data, terms);
+  const contender = striateContender({ work, threads: 1, variant, files: {} });
+  const result = await contender.verify(inputs);
+  await contender.close();
+  return expectSame(result, termsOfNet(model!.node) * (work.kind === "train" ? 3 : 1));
 }

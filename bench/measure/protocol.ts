@@ -1,25 +1,42 @@
 /** What the bench asks its processes, and what they answer: one answer for each question, in order. */
-import type { ContenderRequest } from "../contenders/contender.js";
+import type { ContenderRequest, PeerFiles, Variant } from "../contenders/contender.js";
 import type { Expectation } from "../verify/expectation.js";
-import type { Work } from "../works.js";
-
-export type ContenderName = "striate" | "onnxruntime";
+import type { CalledWork, ContenderName, MemoryWork } from "../work.js";
 
 export interface Questions {
-  /** Writes the ONNX file and computes what results must be. */
+  /** Computes what results must be and writes the files that contenders ask for, into `folder`. */
   prepare: {
-    readonly asked: { readonly work: Work; readonly repeats: number; readonly onnxFile: string | undefined };
-    readonly answer: { readonly flops: number; readonly expected: Expectation };
+    readonly asked: {
+      readonly work: CalledWork;
+      readonly variant: Variant;
+      readonly folder: string;
+      readonly wanted: readonly (keyof PeerFiles)[];
+    };
+    readonly answer: { readonly flops: number; readonly expected: Expectation; readonly files: PeerFiles };
   };
-  /** Builds the contender; it is asked for the rest afterwards. */
+  /** Builds the contender under a name; it is asked for the rest by that. */
   open: {
-    readonly asked: ContenderRequest & { readonly contender: ContenderName };
+    readonly asked: ContenderRequest & { readonly contender: ContenderName; readonly key: string };
     readonly answer: { readonly description: string; readonly explained: string | undefined };
   };
   /** Computes once; answers the elements at `indices`. */
-  verify: { readonly asked: { readonly indices: Int32Array }; readonly answer: Float32Array };
+  verify: { readonly asked: { readonly key: string; readonly indices: Int32Array }; readonly answer: Float32Array };
   /** Calls for so long, twice at least; answers the milliseconds of each call but the first. */
-  measure: { readonly asked: { readonly milliseconds: number }; readonly answer: Float64Array };
+  measure: {
+    readonly asked: {
+      readonly key: string;
+      readonly threads: number;
+      readonly awaited: boolean;
+      readonly milliseconds: number;
+    };
+    readonly answer: Float64Array;
+  };
+  close: { readonly asked: { readonly key: string }; readonly answer: null };
+  /** Predicts one image in a process that did nothing else; answers bytes. */
+  memory: {
+    readonly asked: { readonly work: MemoryWork };
+    readonly answer: { readonly weights: number; readonly held: number; readonly resident: number };
+  };
 }
 
 export type QuestionName = keyof Questions;

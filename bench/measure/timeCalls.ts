@@ -1,27 +1,32 @@
 /** The loop with the clock in it. */
-import type { Contender } from "../contenders/contender.js";
-import type { ChangingInput } from "../random.js";
+import type { Contender, InputArray } from "../contenders/contender.js";
 
-type Timed = Pick<Contender, "wrap" | "call" | "isAsync">;
+export interface Timed {
+  readonly wrap: Contender["wrap"];
+  readonly call: (wrapped: unknown) => unknown;
+  /** Whether `call` returns a promise to wait for. */
+  readonly isAwaited: boolean;
+}
 
 /**
  * Calls on one input after the other until the time is up, twice at least.
- * @returns milliseconds of each call but the first, which wakes caches and threads that the other contender put to sleep
+ * @returns milliseconds of each call but the first, which wakes caches and threads that the other contender put to sleep;
+ *   of that one too where it took all the time there was
  */
 export async function timeCalls(
-  contender: Timed,
-  inputs: Pick<ChangingInput, "next">,
+  { wrap, call, isAwaited }: Timed,
+  inputs: { next(): readonly InputArray[] },
   milliseconds: number,
 ): Promise<Float64Array> {
   const times: number[] = [];
   const end = performance.now() + milliseconds;
   do {
-    const wrapped = contender.wrap(inputs.next());
+    const wrapped = wrap(inputs.next());
     const start = performance.now();
     // A call that is not async is not awaited: that would add a turn of the microtask queue.
-    if (contender.isAsync) await contender.call(wrapped);
-    else contender.call(wrapped);
+    if (isAwaited) await call(wrapped);
+    else call(wrapped);
     times.push(performance.now() - start);
-  } while (times.length < 2 || performance.now() < end);
-  return Float64Array.from(times.slice(1));
+  } while (performance.now() < end || (times.length < 2 && times[0]! < milliseconds));
+  return Float64Array.from(times.length > 1 ? times.slice(1) : times);
 }

@@ -1,12 +1,16 @@
-/** The process that is measured: one contender each, so that neither sees the other's threads, heap or compiled code. */
-import type { Contender } from "../contenders/contender.js";
-import { ChangingInput } from "../random.js";
+/** A process that is measured: one contender each, so that none sees another's threads, heap or compiled code. */
+import type { Contender, ContenderRequest, InputArray } from "../contenders/contender.js";
+import { ChangingInputs } from "../random.js";
 import { sampleOf } from "../verify/expectation.js";
+import { inputsOf, type ContenderName } from "../work.js";
 import { timeCalls } from "./timeCalls.js";
-import type { Answer, ContenderName, Question, Questions } from "./protocol.js";
-import type { ContenderRequest } from "../contenders/contender.js";
+import type { Answer, Question, Questions } from "./protocol.js";
 
-let opened: { readonly contender: Contender; readonly inputs: ChangingInput } | undefined;
+interface Opened {
+  readonly contender: Contender;
+  readonly inputs: ChangingInputs;
+}
+const opened = new Map<string, Opened>();
 
 async function respond(question: Question): Promise<Questions[keyof Questions]["answer"]> {
   switch (question.name) {
@@ -14,35 +18,60 @@ async function respond(question: Question): Promise<Questions[keyof Questions]["
       return (await import("./prepare.js")).prepare(question);
     case "open": {
       const contender = await openContender(question.contender, question);
-      opened = { contender, inputs: new ChangingInput(contender.inputSize, question.work.id) };
-      return { description: contender.description, explained: contender.explain() };
+      opened.set(question.key, {
+        contender,
+        inputs: new ChangingInputs(inputsOf(question.work), question.work.id),
+      });
+      return { description: contender.description, explained: contender.explain?.() };
     }
     case "verify": {
-      const { contender, inputs } = present();
+      const { contender, inputs } = present(question.key);
       return sampleOf(await contender.verify(inputs.first()), question.indices);
     }
     case "measure": {
-      const { contender, inputs } = present();
-      return timeCalls(contender, inputs, question.milliseconds);
+      const { contender, inputs } = present(question.key);
+      const { threads, awaited, milliseconds } = question;
+      contender.setThreads?.(threads);
+      const other = awaited && !contender.isAwaited && contender.callAwaited !== undefined;
+      const timed = {
+        wrap: (arrays: readonly InputArray[]) => contender.wrap(arrays),
+        call: (wrapped: unknown) => (other ? contender.callAwaited!(wrapped) : contender.call(wrapped)),
+        isAwaited: other || contender.isAwaited,
+      };
+      return timeCalls(timed, inputs, milliseconds);
     }
+    case "close":
+      await present(question.key).contender.close();
+      opened.delete(question.key);
+      return null;
+    case "memory":
+      return (await import("./memory.js")).heldBytes(question.work);
   }
 }
 
-/** Loaded on demand: neither contender's process holds the other's package. */
+/** Loaded on demand: no contender's process holds another's package. */
 async function openContender(name: ContenderName, request: ContenderRequest): Promise<Contender> {
-  if (name === "striate") return (await import("../contenders/striate.js")).striateContender(request);
-  return (await import("../contenders/onnxruntime.js")).onnxruntimeContender(request);
+  switch (name) {
+    case "striate":
+    case "striate-reference":
+      return (await import("../contenders/striate.js")).striateContender(request);
+    case "onnxruntime":
+      return (await import("../contenders/onnxruntime.js")).onnxruntimeContender(request);
+    default:
+      throw new RangeError(`bench: there is no ${name} contender for Node.js`);
+  }
 }
 
-function present(): NonNullable<typeof opened> {
-  if (opened === undefined) throw new Error("no contender was opened in this process");
-  return opened;
+function present(key: string): Opened {
+  const found = opened.get(key);
+  if (found === undefined) throw new Error(`nothing was opened as ${key} in this process`);
+  return found;
 }
 
 process.on("message", (question: Question) => {
   respond(question).then(
     (answer) => send({ answer }),
-    (error: unknown) => send({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    (error: unknown) => send({ error: error instanceof Error ? error.message : String(error) }),
   );
 });
 

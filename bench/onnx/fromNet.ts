@@ -29,7 +29,7 @@ export function onnxFromNet(output: LayerNode, parameters: Parameters, batch: nu
   const first = named[0]!;
   const last = named.at(-1)!;
   return {
-    input: { name: first.name, shape: [batch, ...peerShape(first.node.outputShape)] },
+    inputs: [{ name: first.name, shape: [batch, ...peerShape(first.node.outputShape)] }],
     output: { name: last.name, shape: [batch, ...peerShape(last.node.outputShape)] },
     nodes: converter.nodes,
     tensors: converter.tensors,

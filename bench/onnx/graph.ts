@@ -17,9 +17,14 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, readonly number[] | number | { readonly int: number }>>;
 }
 
+export interface OnnxPort {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
 export interface OnnxGraph {
-  readonly input: { readonly name: string; readonly shape: readonly number[] };
-  readonly output: { readonly name: string; readonly shape: readonly number[] };
+  readonly inputs: readonly OnnxPort[];
+  readonly output: OnnxPort;
   readonly nodes: readonly OnnxNode[];
   readonly tensors: readonly OnnxTensor[];
 }
@@ -46,14 +51,14 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
 }
 
 /** The graph in the fields of onnx.proto. */
-export function onnxMessage({ input, output, nodes, tensors }: OnnxGraph): object {
+export function onnxMessage({ inputs, output, nodes, tensors }: OnnxGraph): object {
   return {
     ir_version: 8,
     producer_name: "striate-bench",
     opset_import: [{ domain: "", version: 13 }],
     graph: {
       name: "graph",
-      input: [valueInfo(input)],
+      input: inputs.map(valueInfo),
       output: [valueInfo(output)],
       node: nodes.map((node) => ({
         name: node.output,
@@ -78,7 +83,7 @@ function attribute(name: string, value: OnnxNode["attributes"][string]): object 
   return { name, type: attributeTypes.INTS, ints: value };
 }
 
-function valueInfo({ name, shape }: OnnxGraph["input"]): object {
+function valueInfo({ name, shape }: OnnxPort): object {
   const dim = shape.map((size) => ({ dim_value: size }));
   return { name, type: { tensor_type: { elem_type: elementTypes.f32, shape: { dim } } } };
 }

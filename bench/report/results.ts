@@ -2,60 +2,81 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
-import { bestPeer, type LaneResult, type RowResult } from "../measure/bench.js";
+import type { Verdict } from "../floors.js";
+import type { Bandwidth } from "../machine/machine.js";
+import { bestPeer, formWith, ours, type FormResult, type Row } from "../measure/row.js";
 import { gflops } from "../measure/statistics.js";
 
-/** GFLOP/s by number of threads. */
-export type Peaks = ReadonlyMap<number, number>;
-
-export function writeResults(file: string, rows: readonly RowResult[], peaks: Peaks): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(resultsOf(rows, peaks), null, 2)}\n`);
+/** What the machine reached before the rows, by number of threads. */
+export interface MachineFigures {
+  readonly fmaPeak: ReadonlyMap<number, number>;
+  readonly bandwidth: ReadonlyMap<number, Bandwidth>;
 }
 
-export function resultsOf(rows: readonly RowResult[], peaks: Peaks): object {
+export interface JudgedRow {
+  readonly row: Row;
+  readonly verdicts: readonly Verdict[];
+}
+
+export function writeText(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+export function resultsOf(rows: readonly JudgedRow[], machine: MachineFigures): object {
   return {
-    version: 1,
+    version: 2,
     date: new Date().toISOString(),
     machine: {
       cpu: cpus()[0]?.model ?? "unknown",
       cores: cpus().length,
       node: process.version,
       platform: process.platform,
+      fmaPeakGflops: Object.fromEntries(machine.fmaPeak),
+      bandwidthGbps: Object.fromEntries(machine.bandwidth),
     },
-    fmaPeakGflops: Object.fromEntries(peaks),
-    rows: rows.map((row) => {
-      const peak = peaks.get(row.threads);
+    rows: rows.map(({ row, verdicts }) => {
+      const mine = ours(row);
       const peer = bestPeer(row);
-      const speed = gflops(row.flops, row.ours.minimum);
+      const awaited = formWith(row, "awaited");
       return {
-        work: row.work.id,
-        kind: row.work.kind,
+        row: row.work.id,
         threads: row.threads,
         flops: row.flops,
+        bytes: row.bytes,
         verifiedBy: row.judge,
-        ours: lane(row.ours, row.flops),
-        peers: row.peers.map((each) => lane(each, row.flops)),
-        percentOfPeak: peak === undefined ? null : (100 * speed) / peak,
-        ratio: peer === undefined ? null : peer.minimum / row.ours.minimum,
-        ratioOfMedians: peer === undefined ? null : peer.median / row.ours.median,
+        fmaPeakGflops: row.fmaPeak ?? null,
+        percentOfPeak:
+          row.fmaPeak === undefined || row.flops === 0 ? null : (100 * gflops(row.flops, mine.minimum)) / row.fmaPeak,
+        ratio: peer === undefined ? null : peer.minimum / mine.minimum,
+        ratioOfMedians: peer === undefined ? null : peer.median / mine.median,
+        ratioAwaited: peer === undefined || awaited === undefined ? null : peer.minimum / awaited.minimum,
+        ...(row.memory === undefined ? {} : { memoryBytes: row.memory }),
+        floors: verdicts.map(({ floor, text, reached, share }) => ({
+          ...floor,
+          text,
+          reached: reached ?? null,
+          share: share ?? null,
+        })),
+        forms: row.forms.map((each) => form(each, row.flops)),
       };
     }),
   };
 }
 
-function lane(
-  { contender, description, repeats, minimum, median, calls, explained }: LaneResult,
+function form(
+  { role, contender, description, repeats, minimum, median, calls, explained }: FormResult,
   flops: number,
 ): object {
   return {
+    role,
     contender,
     description,
     layersInARow: repeats,
     msMin: minimum,
     msMedian: median,
     calls,
-    gflops: gflops(flops, minimum),
-    ...(explained === undefined ? {} : { explained: explained.split("\n") }),
+    gflops: flops === 0 ? null : gflops(flops, minimum),
+    ...(explained === undefined || role === "awaited" ? {} : { explained: explained.split("\n") }),
   };
 }

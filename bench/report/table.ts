@@ -1,19 +1,23 @@
 /** Rows for people. */
-import { bestPeer, type RowResult } from "../measure/bench.js";
+import type { Verdict } from "../floors.js";
+import { bestPeer, formWith, ours, type Row } from "../measure/row.js";
 import { gflops } from "../measure/statistics.js";
 
 const columns = [
-  ["work", -20],
+  ["row", -34],
   ["threads", 7],
-  ["striate ms", 10],
+  ["ms", 8],
   ["median", 8],
   ["GFLOP/s", 8],
   ["% peak", 6],
-  ["peer ms", 10],
-  ["median", 8],
+  ["im2col", 7],
+  ["peer", -12],
+  ["ms", 8],
   ["GFLOP/s", 8],
   ["ratio", 6],
-  ["of medians", 10],
+  ["medians", 7],
+  ["awaited", 7],
+  ["floor", -1],
 ] as const;
 
 export function tableHead(): string {
@@ -21,33 +25,41 @@ export function tableHead(): string {
   return `${names}\n${"-".repeat(names.length)}`;
 }
 
-/** @param peak GFLOP/s of so many threads, if known */
-export function tableRow(row: RowResult, peak: number | undefined): string {
-  const { ours, flops, threads, work } = row;
-  const speed = gflops(flops, ours.minimum);
+/** Ratios are the peer's time / ours; "im2col" is the GFLOP/s of that algorithm, "awaited" the ratio of awaited calls. */
+export function tableRow(row: Row, verdicts: readonly Verdict[]): string {
+  const { threads, work } = row;
+  const mine = ours(row);
   const peer = bestPeer(row);
+  const awaited = formWith(row, "awaited");
+  const im2col = formWith(row, "im2col");
+  const ratio = (other: number | undefined, own: number | undefined): string =>
+    other === undefined || own === undefined ? "" : (other / own).toFixed(2);
   const cells = [
     work.id,
     String(threads),
-    milliseconds(ours.minimum),
-    milliseconds(ours.median),
-    speed.toFixed(1),
-    peak === undefined ? "" : ((100 * speed) / peak).toFixed(0),
-    ...(peer === undefined
-      ? []
-      : [
-          milliseconds(peer.minimum),
-          milliseconds(peer.median),
-          gflops(flops, peer.minimum).toFixed(1),
-          (peer.minimum / ours.minimum).toFixed(2),
-          (peer.median / ours.median).toFixed(2),
-          ...(peer.repeats > 1 ? [`(peer: 1 of ${peer.repeats} layers in a row)`] : []),
-        ]),
+    row.memory ? "" : milliseconds(mine.minimum),
+    row.memory ? "" : milliseconds(mine.median),
+    speed(row.flops, mine.minimum),
+    row.fmaPeak === undefined || row.flops === 0
+      ? ""
+      : ((100 * gflops(row.flops, mine.minimum)) / row.fmaPeak).toFixed(0),
+    speed(row.flops, im2col?.minimum),
+    peer === undefined ? "" : `${peer.contender}${peer.repeats > 1 ? `*${peer.repeats}` : ""}`,
+    peer === undefined ? "" : milliseconds(peer.minimum),
+    speed(row.flops, peer?.minimum),
+    ratio(peer?.minimum, mine.minimum),
+    ratio(peer?.median, mine.median),
+    ratio(peer?.minimum, awaited?.minimum),
+    verdicts.map(({ text, reached }) => `${reached === false ? "MISSED " : ""}${text}`).join("; "),
   ];
   return cells
     .map((cell, i) => pad(cell, columns[i]?.[1] ?? 0))
     .join("  ")
     .trimEnd();
+}
+
+function speed(flops: number, time: number | undefined): string {
+  return flops === 0 || time === undefined ? "" : gflops(flops, time).toFixed(1);
 }
 
 /** Four digits that count. */

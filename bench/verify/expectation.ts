@@ -1,5 +1,5 @@
 /** What a result must be, at a sample of its elements: computed by plain float64 loops that know nothing of the library. */
-import type { ConvShape } from "../works.js";
+import { outputSize, type ConvShape } from "../work.js";
 
 export interface Expectation {
   readonly judge: "float64 loop" | "striate's own result";
@@ -11,9 +11,9 @@ export interface Expectation {
 }
 
 /** Half the distance from 1 to the next float32: the relative error of one rounding. */
-const epsilon = 2 ** -24;
+export const epsilon = 2 ** -24;
 /** Multiply-adds spent on one expectation. */
-const budget = 2e7;
+export const budget = 2e7;
 
 /**
  * A convolution at its four corners and at pixels spread over the rest, all channels of each.
@@ -22,23 +22,20 @@ const budget = 2e7;
  */
 export function expectConvolution(
   shape: ConvShape,
+  batch: number,
   x: Float32Array,
   filter: Float32Array,
   bias: Float32Array,
 ): Expectation {
-  const { batch, input, filters, kernel, stride, padding, groups = 1 } = shape;
+  const { input, filters, kernel, stride, padding, groups } = shape;
   const [height, width, channels] = input;
-  const outHeight = Math.floor((height + 2 * padding - kernel) / stride) + 1;
-  const outWidth = Math.floor((width + 2 * padding - kernel) / stride) + 1;
+  const [outHeight, outWidth] = outputSize(shape);
   const perGroup = channels / groups;
   const filtersPerGroup = filters / groups;
   const length = kernel * kernel * perGroup;
   const pixels = samplePixels(batch * outHeight * outWidth, outWidth, budget / (length * filters));
 
-  const indices = new Int32Array(pixels.length * filters);
-  const values = new Float64Array(indices.length);
-  const tolerances = new Float64Array(indices.length);
-  let at = 0;
+  const expected = new SumExpectation();
   for (const pixel of pixels) {
     const row = Math.floor(pixel / (outHeight * outWidth));
     const top = (Math.floor(pixel / outWidth) % outHeight) * stride - padding;
@@ -59,18 +56,14 @@ export function expectConvolution(
           }
         }
       }
-      indices[at] = pixel * filters + out;
-      values[at] = sum;
-      // The classical bound of a sum in any order, with room for one rounding of each product and of the bias.
-      tolerances[at] = epsilon * (length + 2) * magnitude;
-      at++;
+      expected.add(pixel * filters + out, sum, magnitude, length);
     }
   }
-  return { judge: "float64 loop", indices, values, tolerances };
+  return expected.expectation();
 }
 
 /** All of them, or the first and last rows' ends and evenly spread ones between. */
-function samplePixels(count: number, width: number, most: number): number[] {
+export function samplePixels(count: number, width: number, most: number): number[] {
   if (count <= most) return Array.from({ length: count }, (_, pixel) => pixel);
   const spread = Math.max(1, Math.floor(most));
   const chosen = new Set([0, width - 1, count - width, count - 1]);
@@ -93,6 +86,32 @@ export function expectSame(result: Float32Array, terms: number): Expectation {
     values: Float64Array.from(indices, (index) => result[index]!),
     tolerances: new Float64Array(count).fill(epsilon * terms * largest),
   };
+}
+
+/** Collects elements whose values are sums of products. */
+export class SumExpectation {
+  private readonly indices: number[] = [];
+  private readonly values: number[] = [];
+  private readonly tolerances: number[] = [];
+
+  /**
+   * @param magnitude the sum of the terms' magnitudes
+   * @param terms how many were added; the classical bound of a sum in any order follows
+   */
+  add(index: number, value: number, magnitude: number, terms: number): void {
+    this.indices.push(index);
+    this.values.push(value);
+    this.tolerances.push(epsilon * (terms + 2) * magnitude);
+  }
+
+  expectation(): Expectation {
+    return {
+      judge: "float64 loop",
+      indices: Int32Array.from(this.indices),
+      values: Float64Array.from(this.values),
+      tolerances: Float64Array.from(this.tolerances),
+    };
+  }
 }
 
 /** The elements that are asked for. */

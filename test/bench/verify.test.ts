@@ -9,10 +9,10 @@ import { sequential } from "../../lib/layers/net.js";
 
 describe("the float64 loop", () => {
   // 2x2 input, 3x3 filter of ones, padding 1: every output sees all four elements.
-  const shape = { name: "c", batch: 1, input: [2, 2, 1], filters: 2, kernel: 3, stride: 1, padding: 1 } as const;
+  const shape = { name: "c", input: [2, 2, 1], filters: 2, kernel: 3, stride: 1, padding: 1, groups: 1 } as const;
   const x = Float32Array.of(1, 2, 3, -4);
   const filter = Float32Array.from({ length: 18 }, (_, i) => (i % 2 === 0 ? 1 : 10));
-  const expected = expectConvolution(shape, x, filter, Float32Array.of(0.5, 0));
+  const expected = expectConvolution(shape, 1, x, filter, Float32Array.of(0.5, 0));
 
   it("computes every output of a small convolution", () => {
     expect([...expected.indices]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
@@ -21,13 +21,14 @@ describe("the float64 loop", () => {
   });
   it("keeps groups apart", () => {
     const grouped = { ...shape, input: [1, 1, 4], filters: 2, kernel: 1, padding: 0, groups: 2 } as const;
-    const { values } = expectConvolution(grouped, x, Float32Array.of(1, 100, 10, 1000), new Float32Array(2));
+    const { values } = expectConvolution(grouped, 1, x, Float32Array.of(1, 100, 10, 1000), new Float32Array(2));
     expect([...values]).toEqual([21, -3700]);
   });
   it("takes a sample of a large one, corners among it", () => {
-    const large = { ...shape, batch: 2, input: [64, 48, 64], filters: 64 } as const;
+    const large = { ...shape, input: [64, 48, 64], filters: 64 } as const;
     const { indices } = expectConvolution(
       large,
+      2,
       randomArray(2 * 64 * 48 * 64, "x"),
       randomArray(9 * 64 * 64, "w"),
       new Float32Array(64),
@@ -64,7 +65,7 @@ describe("inputs", () => {
     expect(randomArray(5000, "b")).not.toEqual(values);
   });
   it("change in every element from call to call", () => {
-    const inputs = new ChangingInput(1000, "a");
+    const inputs = new ChangingInput({ shape: [1000] }, "a");
     let last = inputs.first();
     for (let call = 0; call < 200; call++) {
       const next = inputs.next();
@@ -112,7 +113,7 @@ describe("the peer's graph", () => {
       ...{ kernel_shape: [3, 2], strides: [2, 1], pads: [1, 0, 1, 0], dilations: [1, 1], group: { int: 1 } },
     });
     expect(graph.nodes[2]!.attributes).toEqual({ kernel_shape: [3, 1], strides: [1, 1], pads: [0, 0, 0, 0] });
-    expect([graph.input.shape, graph.output.shape]).toEqual([[7, 2, 5, 4], [7, 2]]); // prettier-ignore
+    expect([graph.inputs[0]!.shape, graph.output.shape]).toEqual([[7, 2, 5, 4], [7, 2]]); // prettier-ignore
   });
   it("turns filters, and dense weights behind an image", () => {
     const [filter, , dense] = graph.tensors;

@@ -3,6 +3,7 @@ import type { Branch } from "../../lib/layers/net.js";
 import { googlenet } from "./googlenet.js";
 import { lectureCnn } from "./lectureCnn.js";
 import { lenet5 } from "./lenet5.js";
+import { mobilenetV2 } from "./mobilenetV2.js";
 import { resnet18, resnet18Small, resnet50 } from "./resnet.js";
 import { smallVgg, smallVggNorm } from "./smallVgg.js";
 import { squeezenet } from "./squeezenet.js";
@@ -20,6 +21,7 @@ export const models: ReadonlyMap<string, BenchModel> = new Map<string, BenchMode
   ["cifar_small_vgg", smallVgg],
   ["cifar_small_vgg_bn", smallVggNorm],
   ["squeezenet1_1", squeezenet],
+  ["mobilenet_v2", mobilenetV2],
   ["googlenet", googlenet],
   ["resnet18", resnet18],
   ["resnet18_cifar32", resnet18Small],

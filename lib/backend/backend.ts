@@ -44,6 +44,14 @@ export interface StepExplanation {
   readonly scratchBytes: number;
 }
 
+/** How long a run took. */
+export interface RunProfile {
+  /** Of the whole run, copying in and out included. */
+  readonly milliseconds: number;
+  /** Of each step, in the order prepare, steps, commit. */
+  readonly steps: Float64Array;
+}
+
 /** A Program bound to a State. */
 export interface Executable {
   readonly program: Program;
@@ -56,6 +64,8 @@ export interface Executable {
   runAsync(inputs: readonly InputArray[], scalars: RunScalars, options?: RunOptions): Promise<Float32Array[]>;
   /** One entry per step, in the order prepare, steps, commit. */
   explain(): readonly StepExplanation[];
+  /** A run on the calling thread that tells what each step of explain() took; 0 for what was prepared already. */
+  profile(inputs: readonly InputArray[], scalars: RunScalars): RunProfile;
   dispose(): void;
 }
 

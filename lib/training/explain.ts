@@ -49,13 +49,16 @@ function describeStep(program: Program, step: Step, how: StepExplanation, flops:
   const shape = (buffer: number): string => (buffer < 0 ? "" : `[${program.buffers[buffer]!.shape.join(", ")}]`);
   const inputs = step.inputs.map(shape).filter((text) => text !== "");
   const outputs = step.outputs.map(shape).filter((text) => text !== "");
-  const fused = fusedParts(step);
-  const name = `${step.label === "" ? "" : `${step.label}: `}${step.op}${fused.length > 0 ? ` + ${fused.join(" + ")}` : ""}`;
   return [
-    `  ${name}  ${inputs.join(" ")} -> ${outputs.join(" ")}`,
+    `  ${stepName(step)}  ${inputs.join(" ")} -> ${outputs.join(" ")}`,
     `      ${how.algorithm}, ${how.kernel}, ${amount(flops)}FLOP`,
     ...how.declined.map((reason) => `      declined ${reason}`),
   ];
+}
+
+/** Layer, op, and what is computed along with it: "conv2d1: conv2d + bias + relu". */
+export function stepName(step: Step): string {
+  return `${step.label === "" ? "" : `${step.label}: `}${[step.op, ...fusedParts(step)].join(" + ")}`;
 }
 
 /** What a step with an epilogue computes beside its op. */

@@ -18,6 +18,7 @@ import type { Shape } from "../shape/types.js";
 import { drive, driveSync, type RunLoop } from "./drive.js";
 import { checkImages, CheckedExamples, type Examples } from "./examples.js";
 import { explainProgram } from "./explain.js";
+import { profileExecutable, type ModelProfile } from "./profile.js";
 import { checkCount, evaluateLoop, fitLoop, type Evaluation, type FitOptions, type History } from "./fit.js";
 import { PlanCache, resized, slotName, type PlanKind } from "./plans.js";
 
@@ -283,6 +284,36 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     if (kind.kind === "train") this.holdSlots(kind.optimizer);
     const rows = checkCount("batchSize", options.batchSize ?? 32);
     return explainProgram(this.plans.get({ ...kind, rows, inputDtype: "f32" }));
+  }
+
+  /**
+   * What each step of a run takes: the least of several runs on random inputs. The model stays as it is.
+   * @param options.runs default 10
+   * @throws StriateError while the model is being trained
+   * @example
+   * ```ts
+   * console.log(String(model.profile({ kind: "predict" }, { batchSize: 1 })));
+   * ```
+   */
+  profile(
+    kind: PlanKind = { kind: "predict" },
+    options: { readonly batchSize?: number; readonly runs?: number } = {},
+  ): ModelProfile {
+    if (this.fitting) {
+      throw new StriateError("ERR_STRIATE_BUSY", "profile: this model is being trained; await that first");
+    }
+    if (kind.kind === "train") this.holdSlots(kind.optimizer);
+    const rows = checkCount("batchSize", options.batchSize ?? 32);
+    const runs = checkCount("runs", options.runs ?? 10);
+    const executable = this.plans.get({ ...kind, rows, inputDtype: "f32" });
+    if (executable.program.commit.length === 0) return profileExecutable(executable, runs);
+    const names = this.state.specs.map(({ name }) => name);
+    const before = this.state.read(names);
+    try {
+      return profileExecutable(executable, runs);
+    } finally {
+      this.state.write(new Map(names.map((name, i) => [name, before[i]!])));
+    }
   }
 
   /** Frees State and plans now; further use throws. */

@@ -1,5 +1,6 @@
 #include "program/executable.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/memory.h"
@@ -29,7 +30,20 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   return ExecutableHandle::create(env, std::move(executable));
 }
 
+// A Float64Array of one element for each step, set to 0.
+double* timesArgument(const Napi::CallbackInfo& info, size_t index, size_t steps) {
+  const ArrayView times = arrayView(info.Env(), info[index], "profile: milliseconds");
+  if (times.type != napi_float64_array || times.length != steps) {
+    throwType(info.Env(), message::join("profile: milliseconds must be a Float64Array of ", steps));
+  }
+  auto* values = static_cast<double*>(times.data);
+  std::fill_n(values, steps, 0.0);
+  return values;
+}
+
 // run(executable, inputs, outputs, rows, learningRate): the hot path.
+// profile(the same, milliseconds): also tells what each step took.
+template <bool kProfiled>
 Napi::Value run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ExecutableHandle& handle = ExecutableHandle::from(info, 0);
@@ -43,7 +57,11 @@ Napi::Value run(const Napi::CallbackInfo& info) {
   Slot* slot = nullptr;
   throwIfRefused(env, executable->syncSlot(&slot));
   copyInputs(env, *executable, scalars.rows, inputs, *slot);
-  throwIfRefused(env, executable->runSync(scalars));
+  double* stepMilliseconds = nullptr;
+  if constexpr (kProfiled) {
+    stepMilliseconds = timesArgument(info, 5, executable->steps().size());
+  }
+  throwIfRefused(env, executable->runSync(scalars, stepMilliseconds));
   handle.account(env);
   for (uint32_t i = 0; i < executable->outputs().size(); ++i) {
     const int64_t length = executable->liveElements(executable->outputs()[i], scalars.rows);
@@ -92,7 +110,8 @@ void copyInputs(Napi::Env env, const Executable& executable, int64_t rows, napi_
 
 void exportExecutable(Napi::Env env, Napi::Object exports) {
   exportFunction(env, exports, "compile", compile);
-  exportFunction(env, exports, "run", run);
+  exportFunction(env, exports, "run", run<false>);
+  exportFunction(env, exports, "profile", run<true>);
   exportFunction(env, exports, "explain", explain);
   exportFunction(env, exports, "dispose", dispose);
 }

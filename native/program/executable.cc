@@ -1,6 +1,7 @@
 #include "program/executable.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/float_mode.h"
 
@@ -190,11 +191,14 @@ Status Executable::syncSlot(Slot** slot) {
   return okStatus();
 }
 
-Status Executable::runSync(const RunScalars& scalars) {
+Status Executable::runSync(const RunScalars& scalars, double* stepMilliseconds) {
   if (syncWorkspace_ == nullptr) {
     STRIATE_TRY(makeWorkspace(&syncWorkspace_));
   }
-  return execute(*syncSlot_, *syncWorkspace_, scalars, nullptr);
+  syncWorkspace_->stepMilliseconds = stepMilliseconds;
+  Status status = execute(*syncSlot_, *syncWorkspace_, scalars, nullptr);
+  syncWorkspace_->stepMilliseconds = nullptr;
+  return status;
 }
 
 size_t Executable::concurrency() const {
@@ -314,6 +318,20 @@ void Executable::bind(Slot& slot, Workspace& workspace) {
   }
 }
 
+Status Executable::runStep(size_t index, Workspace& workspace, const RunContext& context) {
+  const StepPlan& step = steps_[index];
+  void* const* in = workspace.operands.data() + step.firstOperand;
+  void* const* out = in + step.step->inputs.size();
+  if (workspace.stepMilliseconds == nullptr) [[likely]] {
+    return step.plan->run(context, in, out);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  Status status = step.plan->run(context, in, out);
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+  workspace.stepMilliseconds[index] = taken.count();
+  return status;
+}
+
 Status Executable::runSteps(size_t first, size_t last, Workspace& workspace, RunContext context,
                             const std::atomic<bool>* aborted) {
   for (size_t i = first; i < last; ++i) {
@@ -321,16 +339,15 @@ Status Executable::runSteps(size_t first, size_t last, Workspace& workspace, Run
       return Status(StatusCode::aborted, "run: aborted");
     }
     const StepPlan& step = steps_[i];
-    void* const* in = workspace.operands.data() + step.firstOperand;
     context.packed = reinterpret_cast<const float*>(step.packed.data());
     if (check_ != CheckMode::contain) [[likely]] {
-      STRIATE_TRY(step.plan->run(context, in, in + step.step->inputs.size()));
+      STRIATE_TRY(runStep(i, workspace, context));
     } else {
       const Snapshot before(program_, workspace.bases);
       {
         const Fence fence(program_, workspace.bases, *step.step, workspace.scratch.data(), step.plan->scratchBytes(),
                           scratchBytes_);
-        STRIATE_TRY(step.plan->run(context, in, in + step.step->inputs.size()));
+        STRIATE_TRY(runStep(i, workspace, context));
       }
       STRIATE_TRY(before.compare(*step.step, context.rows));
     }

@@ -36,8 +36,9 @@ struct Slot {
 struct Workspace {
   std::vector<AlignedMemory> arenas;  // by storage; empty for other kinds
   AlignedMemory scratch;
-  std::vector<std::byte*> bases;  // by storage, filled at the start of a run
-  std::vector<void*> operands;    // of all steps, likewise
+  std::vector<std::byte*> bases;       // by storage, filled at the start of a run
+  std::vector<void*> operands;         // of all steps, likewise
+  double* stepMilliseconds = nullptr;  // by step, where this run is profiled
 };
 
 struct RunScalars {
@@ -92,7 +93,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
 
   // The slot of sync runs: copy the inputs in, run(), copy the outputs out. One thread at a time.
   Status syncSlot(Slot** slot);
-  Status runSync(const RunScalars& scalars);
+  // stepMilliseconds: receives what each of steps() took, 0 for those of prepare that had nothing to do; may be null.
+  Status runSync(const RunScalars& scalars, double* stepMilliseconds = nullptr);
 
   Status takeSlot(std::unique_ptr<Slot>* slot);
   void giveSlot(std::unique_ptr<Slot> slot);
@@ -111,6 +113,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   Status planStep(const Step& step, const LoadOptions& options, size_t* operands, uint64_t* total);
   void bind(Slot& slot, Workspace& workspace);
   Status prepare(Workspace& workspace, const RunContext& context);
+  Status runStep(size_t index, Workspace& workspace, const RunContext& context);
   Status runSteps(size_t first, size_t last, Workspace& workspace, RunContext context,
                   const std::atomic<bool>* aborted);
   Status commit(Workspace& workspace, const RunContext& context, const std::atomic<bool>* aborted);

@@ -19,6 +19,7 @@ describe.each<[string, number, number]>([
   ["cifar_small_vgg", 591_274, 0.025003264],
   ["cifar_small_vgg_bn", 591_658, 0.025003264],
   ["squeezenet1_1", 1_235_496, 0.35],
+  ["mobilenet_v2", 3_504_872, 0.3],
   ["googlenet", 6_624_904, 1.5],
   ["resnet18", 11_689_512, 1.81],
   ["resnet18_cifar32", 11_173_962, 0.56],
@@ -36,7 +37,7 @@ describe.each<[string, number, number]>([
 });
 
 it("is a list of all of them", () => {
-  expect([...models.keys()]).toHaveLength(10);
+  expect([...models.keys()]).toHaveLength(11);
 });
 
 describe("sizes on the way", () => {
@@ -63,6 +64,20 @@ describe("sizes on the way", () => {
       ["55x55x64", "55x55x128", "27x27x128", "27x27x256", "13x13x256", "13x13x384", "13x13x512"], // prettier-ignore
     );
     expect(summaryOf("squeezenet1_1").layers.filter(({ type }) => type === "concat")).toHaveLength(8);
+  });
+  it("MobileNetV2: table 2 of the paper, narrow ends only", () => {
+    // Layers without an activation behind them: the projections.
+    const { layers } = summaryOf("mobilenet_v2");
+    const ends = layers.filter(({ type }, i) => type === "batchNorm" && layers[i + 1]!.type !== "relu6");
+    expect(ends.map(({ outputShape }) => outputShape.join("x"))).toEqual([
+      "112x112x16",
+      ...Array.from({ length: 2 }, () => "56x56x24"),
+      ...Array.from({ length: 3 }, () => "28x28x32"),
+      ...Array.from({ length: 4 }, () => "14x14x64"),
+      ...Array.from({ length: 3 }, () => "14x14x96"),
+      ...Array.from({ length: 3 }, () => "7x7x160"),
+      "7x7x320",
+    ]);
   });
   it("GoogLeNet: table 1 of the paper", () => {
     const ends = summaryOf("googlenet").layers.filter(({ type }) => type === "concat");

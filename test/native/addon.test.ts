@@ -120,6 +120,16 @@ describe("the addon refuses what types cannot", () => {
       "run: output must have 256 elements, got 255",
     ],
     [
+      "times of another length",
+      () => call("profile", executable, [x], [x], 4, 0, new Float64Array(9)),
+      `profile: milliseconds must be a Float64Array of ${addon.explain(executable).length}`,
+    ],
+    [
+      "times of another type",
+      () => call("profile", executable, [x], [x], 4, 0, x),
+      "profile: milliseconds must be a Float64Array of",
+    ],
+    [
       "a tensor number that is not there",
       () => call("stateRead", state, Int32Array.of(1), [x]),
       "read: there is no tensor 1",

@@ -114,6 +114,7 @@ const stalePacking: Backend = {
       },
       runAsync: (inputs, scalars, options) => real.runAsync(inputs, scalars, options),
       explain: () => real.explain(),
+      profile: (inputs, scalars) => real.profile(inputs, scalars),
       dispose: () => {
         real.dispose();
         snapshot.dispose();

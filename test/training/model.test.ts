@@ -315,6 +315,31 @@ describe.each<[string, Backend]>([
     );
   });
 
+  test("profile tells what each step took", () => {
+    const model = build();
+    const { steps, milliseconds, rows, runs, ...profile } = model.profile(undefined, { batchSize: 4, runs: 2 });
+    expect([rows, runs]).toEqual([4, 2]);
+    expect(steps.length).toBeGreaterThan(3);
+    for (const step of steps) expect(step.milliseconds).toBeGreaterThanOrEqual(0);
+    expect(steps.reduce((sum, step) => sum + step.milliseconds, 0)).toBeLessThanOrEqual(milliseconds);
+    expect(steps[0]).toMatchObject({ layer: "conv2d1", name: "conv2d1: conv2d + bias + relu", shape: [4, 8, 6, 8] });
+    expect(profile.toString()).toMatch(/^step .*GFLOP\/s .*\n(.*\n)*4 rows, the least of 2 runs: .* ms a whole run$/);
+    expect(() => model.profile(undefined, { runs: 0 })).toThrow("runs must be a whole number of at least 1, got 0");
+  });
+
+  test("the profile of a training step leaves the model as it was, slots and statistics too", () => {
+    const trained = (profiled: boolean): unknown => {
+      const model = build();
+      const options = fresh();
+      model.fitSync(examples(24), options);
+      const kind = { kind: "train", loss: "crossEntropy", optimizer: options.optimizer } as const;
+      if (profiled) expect(model.profile(kind, { runs: 1 }).toString()).toContain("conv2d.backwardFilter");
+      model.fitSync(examples(24), options);
+      return model.parameters();
+    };
+    expect(trained(true)).toEqual(trained(false));
+  });
+
   test("regression on targets", () => {
     const regression = sequential([8, 6, 2]).flatten().dense({ units: 2 });
     const { images } = examples(40);

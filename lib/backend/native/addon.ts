@@ -46,6 +46,15 @@ export interface NativeAddon {
     rows: number,
     learningRate: number,
   ): void;
+  /** As run. @param milliseconds receives what each step took */
+  profile(
+    executable: ExecutableHandle,
+    inputs: readonly InputArray[],
+    outputs: readonly Float32Array[],
+    rows: number,
+    learningRate: number,
+    milliseconds: Float64Array,
+  ): void;
   /** @param id not in use by a run under way; for abort() */
   runAsync(
     executable: ExecutableHandle,
@@ -72,6 +81,7 @@ export const addonFunctions: { readonly [Name in keyof NativeAddon]: true } = {
   stateDispose: true,
   compile: true,
   run: true,
+  profile: true,
   runAsync: true,
   abort: true,
   explain: true,

@@ -1,7 +1,7 @@
 /** A Program compiled by the addon. */
 import { StriateError } from "../../errors.js";
 import type { Program, RunScalars } from "../../graph/program.js";
-import type { Executable, InputArray, RunOptions, StepExplanation } from "../backend.js";
+import type { Executable, InputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
 import { checkRunArguments, portsOf, type Port } from "../ports.js";
 import type { ExecutableHandle, NativeAddon } from "./addon.js";
 import { encodeProgram } from "./encode.js";
@@ -63,6 +63,17 @@ export class NativeExecutable implements Executable {
 
   explain(): readonly StepExplanation[] {
     return calling(() => this.addon.explain(this.handle));
+  }
+
+  profile(inputs: readonly InputArray[], scalars: RunScalars): RunProfile {
+    checkRunArguments(this.program, this.inputs, inputs, scalars);
+    const { rows, learningRate = 0 } = scalars;
+    const { prepare, steps, commit } = this.program;
+    const times = new Float64Array(prepare.length + steps.length + commit.length);
+    const start = performance.now();
+    const outputs = this.outputs.map((port) => new Float32Array(port.liveSize(rows)));
+    calling(() => this.addon.profile(this.handle, inputs, outputs, rows, learningRate, times));
+    return { milliseconds: performance.now() - start, steps: times };
   }
 
   dispose(): void {

@@ -1,7 +1,7 @@
 /** Executables of the reference backend: here or in the worker, the same Runner. */
 import { StriateError } from "../../errors.js";
 import type { Program, RunScalars } from "../../graph/program.js";
-import type { Executable, InputArray, RunOptions, StepExplanation } from "../backend.js";
+import type { Executable, InputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
 import { checkModeFromEnvironment } from "./poison.js";
 import { Runner } from "./runner.js";
 import type { ReferenceState } from "./state.js";
@@ -63,6 +63,16 @@ export class ReferenceExecutable implements Executable {
     signal?.throwIfAborted();
     this.usable().checkArguments(inputs, scalars);
     return workerClient().run(this.remote, inputs.map(copyOf), { ...scalars }, signal);
+  }
+
+  profile(inputs: readonly InputArray[], scalars: RunScalars): RunProfile {
+    const runner = this.usable();
+    runner.checkArguments(inputs, scalars);
+    const { prepare, steps, commit } = this.program;
+    const times = new Float64Array(prepare.length + steps.length + commit.length);
+    const start = performance.now();
+    runner.run(inputs, scalars, undefined, times);
+    return { milliseconds: performance.now() - start, steps: times };
   }
 
   explain(): readonly StepExplanation[] {

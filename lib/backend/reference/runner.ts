@@ -79,8 +79,12 @@ export class Runner {
     checkRunArguments(this.program, this.inputs, inputs, scalars);
   }
 
-  /** Arguments were checked. @throws AbortedRun where `control` says so, or what a step throws */
-  run(inputs: readonly InputArray[], scalars: RunScalars, control?: RunControl): Float32Array[] {
+  /**
+   * Arguments were checked.
+   * @param times receives the milliseconds of each step
+   * @throws AbortedRun where `control` says so, or what a step throws
+   */
+  run(inputs: readonly InputArray[], scalars: RunScalars, control?: RunControl, times?: Float64Array): Float32Array[] {
     const { lock } = this.memory;
     const held = this.trains ? heldUpdate : heldRead;
     if (this.trains) lock.acquireUpdate();
@@ -88,7 +92,7 @@ export class Runner {
     control?.holds(held);
     try {
       this.memory.checkUsable();
-      return this.runLocked(inputs, scalars, control);
+      return this.runLocked(inputs, scalars, control, times);
     } finally {
       this.release();
       control?.holds(0);
@@ -101,18 +105,25 @@ export class Runner {
     inputs: readonly InputArray[],
     scalars: RunScalars,
     control: RunControl | undefined,
+    times: Float64Array | undefined,
   ): Float32Array[] {
     const { lock } = this.memory;
     const context = { rows: scalars.rows, learningRate: scalars.learningRate ?? 0 };
+    const runStep = (step: BoundStep, index: number): void => {
+      const start = times === undefined ? 0 : performance.now();
+      step.run(step.operands, step.attributes, context);
+      if (times !== undefined) times[index] = performance.now() - start;
+    };
     const binding = this.bind(scalars.rows);
     const outputs = this.attach(binding, inputs);
     if (this.preparedVersion !== lock.version) {
-      for (const step of binding.prepare) step.run(step.operands, step.attributes, context);
+      binding.prepare.forEach(runStep);
       this.preparedVersion = lock.version;
     }
+    const first = binding.prepare.length;
     binding.steps.forEach((step, i) => {
       if (control?.aborted()) throw new AbortedRun();
-      step.run(step.operands, step.attributes, context);
+      runStep(step, first + i);
       this.poisonAfter(binding, i);
     });
     if (control !== undefined && !control.enterCommit()) throw new AbortedRun();
@@ -121,7 +132,7 @@ export class Runner {
       control?.holds(heldUpdate + heldWrite);
       // Commit steps only compute on verified operands: they cannot throw, so the State cannot be left half written.
       binding.commit.forEach((step, i) => {
-        step.run(step.operands, step.attributes, context);
+        runStep(step, first + binding.steps.length + i);
         this.poisonAfter(binding, binding.steps.length + i);
       });
       control?.holds(heldUpdate);

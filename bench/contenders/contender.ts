@@ -1,4 +1,5 @@
 /** What a process that is measured can do. */
+import type { LayerGraph } from "../../lib/layers/graph.js";
 import type { CalledWork } from "../work.js";
 
 /** How a work is put to a contender. */
@@ -20,8 +21,9 @@ export interface ContenderRequest {
 export interface PeerFiles {
   /** The model, for peers that read ONNX. */
   readonly onnx?: string;
-  /** All parameters one after the other, in the order of `tensors`, in striate's layouts and by its names. */
+  /** A net, and all its parameters one after the other, in the order of `tensors`, in striate's layouts and by its names. */
   readonly weights?: {
+    readonly graph: LayerGraph;
     readonly file: string;
     readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
   };
@@ -55,4 +57,4 @@ export interface Contender {
 }
 
 /** Two steps, as `Contender.verify` says, and the hyperparameters of every training step. */
-export const training = { verifiedSteps: 2, learningRate: 1e-4, momentum: 0.9 } as const;
+export const training = { verifiedSteps: 2, learningRate: 0.01, momentum: 0.9 } as const;

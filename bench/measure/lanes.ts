@@ -72,7 +72,7 @@ export const filesOf: { readonly [Name in ContenderName]: readonly (keyof PeerFi
 
 /** Those whose number of threads is set when they are opened, once for all. */
 export function isOpenedPerThreads(contender: ContenderName): boolean {
-  return contender === "onnxruntime";
+  return contender === "onnxruntime" || contender === "pytorch";
 }
 
 /** Processes by what they hold, started when they are first asked for. */

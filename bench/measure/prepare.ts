@@ -35,6 +35,7 @@ export async function prepare(asked: Asked): Promise<Questions["prepare"]["answe
     const parameters = [...model.parameters()];
     const data = parameters.map(([, tensor]) => bytesOf(tensor.data));
     files.weights = {
+      graph: toGraph(model.node),
       file: writeOnce(`${prefix}-weights.bin`, () => Buffer.concat(data)),
       tensors: parameters.map(([name, { shape }]) => ({ name, shape })),
     };

@@ -19,7 +19,7 @@ export const usage = `npm run bench -- [options]
   --floor <number>    scales all floors, e.g. 0.8 (default 1)
   --filter <regex>    rows whose name matches, e.g. ^forward/.*3x3 or /16$ (default: all)
   --threads <list>    numbers of threads, e.g. 1,2 (default: 1 and all)
-  --seconds <number>  measured for each form of a row (default 1.5)
+  --seconds <number>  measured for each form of a row (default 0.6)
   --isa <name>        caps our instruction set, e.g. sse2
   --solo              without the peers, which need not be installed then
   --json <file>       where results go (default build-bench/results.json)
@@ -55,7 +55,7 @@ function parse(args: readonly string[], all: number) {
       options: {
         filter: { type: "string", default: "" },
         threads: { type: "string", default: all > 1 ? `1,${all}` : "1" },
-        seconds: { type: "string", default: "1.5" },
+        seconds: { type: "string", default: "0.6" },
         floor: { type: "string", default: "1" },
         json: { type: "string", default: "build-bench/results.json" },
         svg: { type: "string", default: "build-bench/results.svg" },

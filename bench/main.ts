@@ -87,8 +87,9 @@ class Bench {
         this.failures++;
         this.lanes.close();
       });
-      // Nothing of a work is left to the next one; --quick has no time for that.
-      if (!quick) this.lanes.close();
+      // Models leave nothing behind for the next one, and each kind of work begins anew; --quick has no time for that.
+      const isLastOfKind = works[i + 1]?.kind !== work.kind;
+      if (!quick && (isLastOfKind || "model" in work)) this.lanes.close();
     }
     const machine = { fmaPeak: this.fmaPeak, bandwidth: this.bandwidth };
     writeText(resolve(root, json), `${JSON.stringify(resultsOf(this.rows, machine), null, 2)}\n`);

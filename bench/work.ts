@@ -192,12 +192,16 @@ export function bytesOf(work: CalledWork): number {
   return 4 * (read + outputElements(work));
 }
 
-function outputElements(work: CalledWork): number {
+/** Of the result of a call; 0 for a training step, whose results stay in the model. */
+export function outputElements(work: CalledWork): number {
   const { batch } = work;
   switch (work.kind) {
     case "conv":
-      if (work.direction === "forward") return batch * product(outputSize(work.shape)) * work.shape.filters;
-      return work.direction === "backwardInput" ? batch * product(work.shape.input) : 0;
+      return {
+        forward: batch * product(outputSize(work.shape)) * work.shape.filters,
+        backwardInput: batch * product(work.shape.input),
+        backwardFilter: (work.shape.kernel ** 2 * work.shape.input[2] * work.shape.filters) / work.shape.groups,
+      }[work.direction];
     case "pair":
       return batch * product(work.input);
     case "gemm":

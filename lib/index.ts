@@ -5,7 +5,14 @@ export type { Net } from "./layers/net.js";
 export * from "./layers/index.js";
 export { sgd, type Optimizer, type SgdOptions } from "./optimizers/sgd.js";
 export type { LossName } from "./losses/losses.js";
-export { Model, loadModel, type CallOptions, type EvaluateOptions, type ModelOptions } from "./training/model.js";
+export {
+  Model,
+  loadModel,
+  type CallOptions,
+  type EvaluateOptions,
+  type ModelOptions,
+  type PredictOptions,
+} from "./training/model.js";
 export type { ModelProfile, StepTiming } from "./training/profile.js";
 export type { BatchRecord, EpochRecord, Evaluation, FitOptions, History } from "./training/fit.js";
 export type { Augment, Examples } from "./training/examples.js";

@@ -7,7 +7,7 @@ import type { Tensor } from "../../lib/data/tensor.js";
 import { buildNet, isNet } from "../net.js";
 import { compileProgram, opProgram } from "../program.js";
 import { striate } from "../striate.js";
-import { inputsOf, type CalledWork } from "../work.js";
+import { inputsOf, outputElements, product, type CalledWork } from "../work.js";
 import { training, type Contender, type ContenderRequest, type InputArray } from "./contender.js";
 
 type Images = Tensor<readonly [number, ...number[]], Float32Array>;
@@ -33,17 +33,18 @@ function setThreads(threads: number): void {
   if (selectBackend().name === "native") setThreadsOfSources(threads);
 }
 
-/** `model.predictSync`, and `model.predict`. */
+/** `model.predictSync`, and `model.predict`, with a preallocated result. */
 function predictForm(work: CalledWork, model: Model): Form {
   const [height = 1, ...rest] = inputsOf(work)[0]!.shape;
   const shape = [height, ...rest] as const;
-  const options = { batchSize: height };
+  const into = new Float32Array(height * product(model.outputShape));
+  const options = { batchSize: height, into };
   return {
-    verify: ([data]) => Promise.resolve(model.predictSync({ shape, data: data as Float32Array }, options).data),
+    verify: ([data]) => Promise.resolve(model.predictSync({ shape, data: data as Float32Array }, options).data.slice()),
     wrap: ([data]): Images => ({ shape, data: data as Float32Array }),
     call: (images) => model.predictSync(images as Images, options),
     callAwaited: (images) => model.predict(images as Images, options),
-    explain: () => model.explain({ kind: "predict" }, options),
+    explain: () => model.explain({ kind: "predict" }, { batchSize: height }),
     close: () => model.dispose(),
   };
 }
@@ -75,9 +76,10 @@ function trainingForm(work: CalledWork, model: Model): Form {
 function opForm(work: CalledWork, variant: ContenderRequest["variant"]): Form {
   const { executable, state } = compileProgram(opProgram(work, variant));
   const rows = work.kind === "gemm" ? 1 : work.batch;
-  const run = (inputs: unknown) => executable.run(inputs as readonly InputArray[], { rows })[0]!;
+  const into = [new Float32Array(outputElements(work))];
+  const run = (inputs: unknown) => executable.run(inputs as readonly InputArray[], { rows }, into)[0]!;
   return {
-    verify: (inputs) => Promise.resolve(run(inputs)),
+    verify: (inputs) => Promise.resolve(run(inputs).slice()),
     wrap: (inputs) => inputs,
     call: run,
     callAwaited: (inputs) => executable.runAsync(inputs as readonly InputArray[], { rows }),

@@ -58,8 +58,9 @@ export interface Executable {
   /**
    * Runs on the calling thread (and the pool). `inputs` and the result follow the Program's input and output storages
    * in order; each input has exactly `rows` live rows (or its full size where not batched).
+   * @param into arrays for the results, instead of new ones
    */
-  run(inputs: readonly InputArray[], scalars: RunScalars): Float32Array[];
+  run(inputs: readonly InputArray[], scalars: RunScalars, into?: readonly Float32Array[]): Float32Array[];
   /** The same off the calling thread. Inputs are copied before it returns. Rejects with the signal's reason. */
   runAsync(inputs: readonly InputArray[], scalars: RunScalars, options?: RunOptions): Promise<Float32Array[]>;
   /** One entry per step, in the order prepare, steps, commit. */

@@ -6,6 +6,8 @@ export interface RunRequest {
   readonly executable: Executable;
   readonly inputs: readonly InputArray[];
   readonly scalars: RunScalars;
+  /** Arrays for the outputs of a run on the calling thread; one off it makes its own. */
+  readonly into?: readonly Float32Array[];
   /** Done while the run is under way: assembling the next batch. */
   readonly meanwhile?: () => void;
 }
@@ -17,8 +19,8 @@ export type RunLoop<T> = Generator<RunRequest, T, Float32Array[]>;
 export function driveSync<T>(loop: RunLoop<T>): T {
   let next = loop.next();
   while (!next.done) {
-    const { executable, inputs, scalars, meanwhile } = next.value;
-    const outputs = executable.run(inputs, scalars);
+    const { executable, inputs, scalars, into, meanwhile } = next.value;
+    const outputs = executable.run(inputs, scalars, into);
     meanwhile?.();
     next = loop.next(outputs);
   }

@@ -40,6 +40,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface PredictOptions extends CallOptions {
+  /**
+   * Receives the result, which is then returned in it: used again and again it spares large results the cost of fresh
+   * memory. Must have as many elements as the result, and share no memory with the images.
+   */
+  readonly into?: Float32Array;
+}
+
 export interface EvaluateOptions extends CallOptions {
   /** Default "crossEntropy". */
   readonly loss?: LossName;
@@ -170,16 +178,19 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
    * The net's output for each image. Images may have another height and width than the net was made for, where its layers
    * allow that (their types then say `number`).
    */
-  async predict<B extends number>(images: Images<B, In>, options: CallOptions = {}): Promise<Predictions<B, Out>> {
+  async predict<B extends number>(images: Images<B, In>, options: PredictOptions = {}): Promise<Predictions<B, Out>> {
     return drive(this.predictLoop(images, options), options.signal);
   }
 
   /** As predict, on the calling thread. */
-  predictSync<B extends number>(images: Images<B, In>, options: Omit<CallOptions, "signal"> = {}): Predictions<B, Out> {
+  predictSync<B extends number>(
+    images: Images<B, In>,
+    options: Omit<PredictOptions, "signal"> = {},
+  ): Predictions<B, Out> {
     return driveSync(this.predictLoop(images, options));
   }
 
-  private *predictLoop<B extends number>(images: Images<B, In>, options: CallOptions): RunLoop<Predictions<B, Out>> {
+  private *predictLoop<B extends number>(images: Images<B, In>, options: PredictOptions): RunLoop<Predictions<B, Out>> {
     // Of an image only the channels are fixed: where the layers can take another height and width, so does the model.
     const [height, width, channels] = this.inputShape;
     const expected = channels === undefined ? this.inputShape : [null, null, channels];
@@ -195,16 +206,19 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     const size = elementCount(inputShape);
     const perRow = elementCount(outputShape);
     const shape = [rows, ...outputShape] as unknown as readonly [B, ...Out];
-    if (rows <= capacity) {
+    if (options.into !== undefined) checkInto(options.into, rows * perRow);
+    if (rows <= capacity && options.into === undefined) {
       const [output] = yield { executable, inputs: [images.data], scalars: { rows } };
       return { shape, data: output! };
     }
-    const data = new Float32Array(rows * perRow);
+    const data = options.into ?? new Float32Array(rows * perRow);
     for (let start = 0; start < rows; start += capacity) {
       const live = Math.min(capacity, rows - start);
       const inputs = [images.data.subarray(start * size, (start + live) * size)];
-      const [output] = yield { executable, inputs, scalars: { rows: live } };
-      data.set(output!, start * perRow);
+      const into = data.subarray(start * perRow, (start + live) * perRow);
+      const [output] = yield { executable, inputs, scalars: { rows: live }, into: [into] };
+      // A run off this thread brings an array of its own.
+      if (output !== into) into.set(output!);
     }
     return { shape, data };
   }
@@ -349,6 +363,14 @@ export async function loadModel(
   const problems = tensorProblems(expected, tensors);
   if (problems.length > 0) throw new ModelFileError(folder, problems);
   return new Model(node, { ...modelOptions, metadata, parameters: tensors });
+}
+
+function checkInto(into: Float32Array, size: number): void {
+  // By name: arrays from another realm (a test runner's, say) have other constructors.
+  const name: unknown = (into as Float32Array | null)?.[Symbol.toStringTag];
+  if (name === "Float32Array" && into.length === size) return;
+  const got = name === "Float32Array" ? into.length : String(name ?? typeof into);
+  throw new OptionError("into", `predict: into must be a Float32Array of ${size} elements, got ${got}`);
 }
 
 /** Few distinct capacities, each a plan with an arena: the next power of two, at most the batch size. */

@@ -116,6 +116,25 @@ describe.each<[string, Backend]>([
     }
   });
 
+  test("predictions come in the caller's own array where there is one", async () => {
+    const { images } = examples(21);
+    const model = build();
+    const expected = model.predictSync(images, { batchSize: 8 }).data;
+    for (const batchSize of [8, 32]) {
+      const into = new Float32Array(63);
+      const options = { batchSize, into };
+      expect(model.predictSync(images, options).data).toBe(into);
+      expect(into).toEqual(expected);
+      into.fill(NaN);
+      expect((await model.predict(images, options)).data).toBe(into);
+      expect(into).toEqual(expected);
+    }
+    const wrong = (into: unknown) => () => model.predictSync(images, { into: into as Float32Array });
+    expect(wrong(new Float32Array(62))).toThrow("predict: into must be a Float32Array of 63 elements, got 62");
+    expect(wrong(new Float64Array(63))).toThrow("elements, got Float64Array");
+    expect(wrong(null)).toThrow("elements, got object");
+  });
+
   test("a net without flatten takes images of any size that its layers take", async () => {
     const pooled = sequential([8, 6, 2]).conv2d({ filters: 4, kernel: 3 }).maxPool2d({ size: 2 }).globalAvgPool2d();
     const model = new Model(pooled.dense({ units: 3 }).node, { seed: 1, backend });

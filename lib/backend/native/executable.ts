@@ -32,10 +32,10 @@ export class NativeExecutable implements Executable {
     this.outputs = portsOf(program, "output");
   }
 
-  run(inputs: readonly InputArray[], scalars: RunScalars): Float32Array[] {
+  run(inputs: readonly InputArray[], scalars: RunScalars, into: readonly Float32Array[] = []): Float32Array[] {
     checkRunArguments(this.program, this.inputs, inputs, scalars);
     const { rows, learningRate = 0 } = scalars;
-    const outputs = this.outputs.map((port) => new Float32Array(port.liveSize(rows)));
+    const outputs = this.outputs.map((port, i) => into[i] ?? new Float32Array(port.liveSize(rows)));
     calling(() => this.addon.run(this.handle, inputs, outputs, rows, learningRate));
     return outputs;
   }

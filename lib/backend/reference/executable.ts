@@ -49,10 +49,13 @@ export class ReferenceExecutable implements Executable {
     throw new StriateError("ERR_STRIATE_DISPOSED", "executable: it was disposed and cannot run any more");
   }
 
-  run(inputs: readonly InputArray[], scalars: RunScalars): Float32Array[] {
+  run(inputs: readonly InputArray[], scalars: RunScalars, into: readonly Float32Array[] = []): Float32Array[] {
     const runner = this.usable();
     runner.checkArguments(inputs, scalars);
-    return runner.run(inputs, scalars);
+    return runner.run(inputs, scalars).map((output, i) => {
+      into[i]?.set(output);
+      return into[i] ?? output;
+    });
   }
 
   async runAsync(

@@ -147,6 +147,6 @@ export type OpName = keyof typeof opSchemas;
 export const activationCodes = { none: 0, relu: 1, leakyRelu: 2, sigmoid: 3, tanh: 4, relu6: 5 } as const;
 export type ActivationKind = keyof typeof activationCodes;
 
-/** Codes of the attribute "algorithm": auto lets the backend's ordered list decide. */
-export const algorithmCodes = { auto: 0, im2col: 1 } as const;
+/** Codes of the attribute "algorithm": auto lets the backend's ordered list decide; im2col and winograd are asked for. */
+export const algorithmCodes = { auto: 0, im2col: 1, winograd: 2 } as const;
 export type ConvolutionAlgorithm = keyof typeof algorithmCodes;

@@ -26,7 +26,7 @@ const common = {
   dilation: judged(1),
   rounding: judged("exact"),
   useBias: flag(true),
-  algorithm: oneOf("auto", "im2col"),
+  algorithm: oneOf("auto", "im2col", "winograd"),
   precision: oneOf("fast", "exact"),
 };
 

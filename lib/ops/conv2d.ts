@@ -21,7 +21,11 @@ export interface Conv2dOpOptions {
   readonly groups?: number | undefined;
   /** Default "exact": a window that does not tile the input is an error. */
   readonly rounding?: Rounding | undefined;
-  /** "im2col": an explicit matrix of patches and one product, forward and backward. Default "auto". */
+  /**
+   * "im2col": an explicit matrix of patches and one product, forward and backward. "winograd": Winograd's minimal
+   * filtering, which "auto" takes for 3x3 kernels at stride 1 where it is faster; anything else is an error. The native
+   * backend has it; the reference backend computes the same convolution. Default "auto".
+   */
   readonly algorithm?: ConvolutionAlgorithm | undefined;
   /** "exact" forbids algorithms that change the rounding of sums. Default "fast". */
   readonly precision?: "fast" | "exact" | undefined;
@@ -67,6 +71,19 @@ const definition: OpDefinition = {
 
 export const conv2dDefinitions = [definition, backwardInputDefinition, backwardFilterDefinition];
 
+function requireWinograd(kernel: readonly [number, number], options: Conv2dOpOptions): void {
+  const [height, width] = kernel;
+  const { stride = 1, dilation = 1, groups = 1, precision = "fast" } = options;
+  const ones = [stride, dilation, groups].flat().every((value) => value === 1);
+  if (height !== 3 || width !== 3 || !ones || precision === "exact") {
+    throw new GraphError(
+      `conv2d: algorithm 'winograd' computes 3x3 kernels at stride 1, dilation 1, in one group and with precision 'fast', ` +
+        `got kernel ${String(height)}x${String(width)}, stride ${String(stride)}, dilation ${String(dilation)}, ` +
+        `groups ${String(groups)}, precision '${precision}'`,
+    );
+  }
+}
+
 /**
  * Convolves a batch of images.
  * @param x [rows, height, width, channels]
@@ -108,6 +125,7 @@ export function conv2d(x: Value, filter: Value, options: Conv2dOpOptions = {}): 
     dilation,
     rounding,
   });
+  if (options.algorithm === "winograd") requireWinograd([kernelH, kernelW], options);
   const attributes: Attributes = {
     ...convolutionWindow(window),
     ...epilogue(),

@@ -21,10 +21,10 @@ import { resolveWindow } from "./window.js";
 import type { WindowHeight, WindowOptionsVerdict, WindowVerdict, WindowWidth } from "./windowTypes.js";
 
 /**
- * How a convolution is computed: the fastest that applies, or an explicit im2col matrix and one product, to compare
- * with.
+ * How a convolution is computed: the fastest that applies; or an explicit im2col matrix and one product, to compare
+ * with; or Winograd's minimal filtering (3x3 at stride 1 only) also where it is not expected to be faster.
  */
-export type ConvolutionAlgorithm = "auto" | "im2col";
+export type ConvolutionAlgorithm = "auto" | "im2col" | "winograd";
 /** "exact" forbids algorithms that change the rounding of sums, such as Winograd's. */
 export type Precision = "fast" | "exact";
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "test/op_fixture.h"
+#include "test/winograd_bound.h"
 
 namespace striate::test {
 namespace {
@@ -95,6 +96,12 @@ struct Operands {
 // number of terms; in a random walk far below. sqrt(length) * 4 bounds the partial sums well (8 standard deviations).
 double tolerance(double terms) { return kEpsilon * (terms + 4) * std::max(1.0, std::sqrt(terms)) * 0.5; }
 
+// The tile of a Winograd kernel, "..._winograd_f4x3__avx2": 4 or 2; 0 for any other.
+int winogradEdge(const std::string& kernel) {
+  const size_t at = kernel.find("_winograd_f");
+  return at == std::string::npos ? 0 : kernel[at + 11] - '0';
+}
+
 void checkForward(const Case& c, int algorithm) {
   Operands t(c);
   std::vector<double> attributes = c.window();
@@ -113,9 +120,19 @@ void checkForward(const Case& c, int algorithm) {
             static_cast<double>(t.x.image(n, h, w, o / perGroup * inputs + k)) *
             t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o) * (c.scale ? t.scale.element(o) : 1.0);
   });
-  const double bound = tolerance(static_cast<double>(c.kernelH * c.kernelW * inputs));
+  std::vector<double> bounds(y.size(), tolerance(static_cast<double>(c.kernelH * c.kernelW * inputs)));
+  if (const int edge = winogradEdge(kernel); edge > 0) {
+    bounds = winogradBound(
+        edge, {c.live(), c.h, c.w, c.channels, c.oh(), c.ow(), c.filters, c.top, c.left},
+        [&](int64_t n, int64_t h, int64_t w, int64_t k) { return t.x.image(n, h, w, k); },
+        [&](int64_t a, int64_t b, int64_t k, int64_t o) {
+          return t.filter.element(((a * 3 + b) * inputs + k) * c.filters + o) * (c.scale ? t.scale.element(o) : 1.0f);
+        });
+    for (double& bound : bounds) bound += 4 * kEpsilon;  // bias, residual, activation: values up to 2
+  }
   for (size_t i = 0; i < y.size(); ++i) {
     const int64_t at = static_cast<int64_t>(i);
+    const double bound = bounds[i];
     double expected = y[i];
     if (c.bias) expected += t.bias.element(at % c.filters);
     if (c.residual) expected += t.residual.element(at);
@@ -133,7 +150,8 @@ void checkBackwardInput(const Case& c, int algorithm) {
   Tensor dx({c.images, c.h, c.w, c.channels}, {true, c.gap});
   std::vector<double> attributes = c.window();
   for (double v : {static_cast<double>(algorithm), 0.0}) attributes.push_back(v);
-  INFO(c.text(), " ", kernelOf("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, attributes, c.images));
+  const std::string kernel = kernelOf("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, attributes, c.images);
+  INFO(c.text(), " ", kernel);
   REQUIRE(runOp("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, attributes, {c.images, c.live()}).ok());
   const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
   std::vector<double> expected(static_cast<size_t>(c.live() * c.h * c.w * c.channels));
@@ -144,9 +162,18 @@ void checkBackwardInput(const Case& c, int algorithm) {
             static_cast<double>(t.y.image(n, i, j, o)) *
             t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o);
   });
-  const double bound = tolerance(static_cast<double>(c.kernelH * c.kernelW * perGroup));
+  std::vector<double> bounds(expected.size(), tolerance(static_cast<double>(c.kernelH * c.kernelW * perGroup)));
+  if (const int edge = winogradEdge(kernel); edge > 0) {
+    bounds = winogradBound(
+        edge, {c.live(), c.oh(), c.ow(), c.filters, c.h, c.w, c.channels, 2 - c.top, 2 - c.left},
+        [&](int64_t n, int64_t i, int64_t j, int64_t o) { return t.y.image(n, i, j, o); },
+        [&](int64_t a, int64_t b, int64_t o, int64_t k) {
+          return t.filter.element((((2 - a) * 3 + 2 - b) * inputs + k) * c.filters + o);
+        });
+  }
   for (size_t i = 0; i < expected.size(); ++i) {
     const int64_t at = static_cast<int64_t>(i);
+    const double bound = bounds[i];
     if (!near(dx.element(at), expected[i], bound)) {
       INFO("element ", at, " expected ", expected[i], " got ", dx.element(at));
       REQUIRE(near(dx.element(at), expected[i], bound));
@@ -160,7 +187,8 @@ void checkBackwardFilter(const Case& c, int algorithm) {
   Tensor dfilter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false, c.gap});
   std::vector<double> attributes = c.window();
   for (double v : {static_cast<double>(algorithm), 0.0}) attributes.push_back(v);
-  INFO(c.text(), " ", kernelOf("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, attributes, c.images));
+  const std::string kernel = kernelOf("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, attributes, c.images);
+  INFO(c.text(), " ", kernel);
   REQUIRE(runOp("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, attributes, {c.images, c.live()}).ok());
   const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
   std::vector<double> expected(static_cast<size_t>(c.kernelH * c.kernelW * inputs * c.filters));
@@ -170,9 +198,16 @@ void checkBackwardFilter(const Case& c, int algorithm) {
         expected[static_cast<size_t>(((a * c.kernelW + b) * inputs + k) * c.filters + o)] +=
             static_cast<double>(t.y.image(n, i, j, o)) * t.x.image(n, h, w, o / perGroup * inputs + k);
   });
-  const double bound = tolerance(static_cast<double>(c.live() * c.oh() * c.ow()));
+  std::vector<double> bounds(expected.size(), tolerance(static_cast<double>(c.live() * c.oh() * c.ow())));
+  if (const int edge = winogradEdge(kernel); edge > 0) {
+    bounds = winogradFilterBound(
+        edge, {c.live(), c.h, c.w, c.channels, c.oh(), c.ow(), c.filters, c.top, c.left},
+        [&](int64_t n, int64_t h, int64_t w, int64_t k) { return t.x.image(n, h, w, k); },
+        [&](int64_t n, int64_t i, int64_t j, int64_t o) { return t.y.image(n, i, j, o); });
+  }
   for (size_t i = 0; i < expected.size(); ++i) {
     const int64_t at = static_cast<int64_t>(i);
+    const double bound = bounds[i];
     if (!near(dfilter.element(at), expected[i], bound)) {
       INFO("element ", at, " expected ", expected[i], " got ", dfilter.element(at));
       REQUIRE(near(dfilter.element(at), expected[i], bound));
@@ -192,7 +227,10 @@ void checkScaled(Case c) {
 }
 
 void checkAll(Case c) {
-  for (int algorithm : {0, 1}) {
+  const bool square3 = c.kernelH == 3 && c.kernelW == 3 && c.strideH == 1 && c.strideW == 1 && c.dilationH == 1 &&
+                       c.dilationW == 1 && c.groups == 1;
+  for (int algorithm : {0, 1, 2}) {
+    if (algorithm == 2 && !square3) continue;  // as algorithm 0
     c.constant = algorithm == 1;
     checkForward(c, algorithm);
     checkBackwardInput(c, algorithm);
@@ -499,7 +537,7 @@ TEST_CASE("conv2d: what verify refuses") {
   CHECK(refused(8, 2) ==
         "conv2d: filter must have channels / groups input channels, got [3,3,3,4] with 3 channels in 2 groups");
   CHECK(refused(9, 6) == "conv2d: activation must be an integer from 0 to 5, got 6");
-  CHECK(refused(11, 2) == "conv2d: algorithm must be an integer from 0 to 1, got 2");
+  CHECK(refused(11, 3) == "conv2d: algorithm must be an integer from 0 to 2, got 3");
   Tensor wide({1, 3, 4, 5});
   CHECK(refusal("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&wide}, attributes) ==
         "conv2d: y must have as many channels as there are filters, a multiple of the groups, got [1,3,4,5] batched "

@@ -27,7 +27,7 @@ function sizeUp(c: Convolution): Sized {
     dilationH: window.dilation[0],
     dilationW: window.dilation[1],
     groups,
-    algorithm: algorithm === "im2col" ? 1 : 0,
+    algorithm: { auto: 0, im2col: 1, winograd: 2 }[algorithm],
     exact: c.whole === true ? 1 : 0,
   };
   const values = c.whole === true ? wholeNumbers : (c.values ?? symmetric);
@@ -175,6 +175,19 @@ export const errors: readonly ErrorCase[] = [
     build: () => conv2d(placeholder([1, 5, 5, 3], { dtype: "u8", batched: true }), filter(3, 3, 3, 8)),
     code: "ERR_STRIATE_GRAPH",
     message: "conv2d: x must be f32, got u8; use rescale() on images",
+  },
+  {
+    name: "winograd at stride 2",
+    build: () => conv2d(image(1, 5, 5, 3), filter(3, 3, 3, 8), { stride: 2, algorithm: "winograd" }),
+    code: "ERR_STRIATE_GRAPH",
+    message:
+      "conv2d: algorithm 'winograd' computes 3x3 kernels at stride 1, dilation 1, in one group and with precision 'fast', got kernel 3x3, stride 2, dilation 1, groups 1, precision 'fast'",
+  },
+  {
+    name: "winograd in exact precision",
+    build: () => conv2d(image(1, 5, 5, 3), filter(3, 3, 3, 8), { algorithm: "winograd", precision: "exact" }),
+    code: "ERR_STRIATE_GRAPH",
+    message: /^conv2d: algorithm 'winograd' computes 3x3 kernels .* precision 'exact'$/,
   },
   {
     name: "stride 0",

@@ -21,7 +21,7 @@ export interface Convolution {
   readonly scale?: boolean;
   readonly activation?: number;
   readonly slope?: number;
-  readonly algorithm?: "auto" | "im2col";
+  readonly algorithm?: "auto" | "im2col" | "winograd";
   /** What the native backend must choose for each of the three ops. */
   readonly native?: {
     readonly forward?: string | RegExp;
@@ -343,6 +343,73 @@ const im2col: Convolution[] = (
   native: { forward: "im2col", input: "im2col", filter: "im2col" },
 }));
 
+const winograd: Convolution[] = (
+  [
+    ...[1, 3, 4, 7, 8, 9, 16, 17, 33].map((channels): Convolution => ({
+      name: `${String(channels)} input channels`,
+      image: [5, 6, channels],
+      kernel: 3,
+      out: 9,
+      padding: 1,
+      bias: true,
+    })),
+    ...[1, 4, 5, 8, 15, 16, 17, 24, 33, 40].map((out): Convolution => ({
+      name: `${String(out)} filters`,
+      image: [6, 4, 5],
+      kernel: 3,
+      out,
+      padding: "same",
+    })),
+    ...[3, 4, 5, 6, 7, 8, 9, 13].map((width): Convolution => ({
+      name: `3x${String(width)} pixels`,
+      rows: 2,
+      image: [3, width, 6],
+      kernel: 3,
+      out: 5,
+    })),
+    ...[1, 2, 4, 5, 9].map((width): Convolution => ({
+      name: `a line of ${String(width)} pixels`,
+      image: [1, width, 4],
+      kernel: 3,
+      out: 8,
+      padding: 1,
+    })),
+    { name: "one pixel", image: [1, 1, 7], kernel: 3, out: 5, padding: "same" },
+    { name: "padding 2", image: [4, 7, 5], kernel: 3, out: 6, padding: 2 },
+    { name: "padding 5, wider than the window", image: [3, 2, 8], kernel: 3, out: 8, padding: 5 },
+    {
+      name: "asymmetric padding",
+      image: [6, 5, 4],
+      kernel: 3,
+      out: 7,
+      padding: [
+        [0, 2],
+        [1, 0],
+      ],
+    },
+    { name: "one row", rows: 1, image: [14, 14, 20], kernel: 3, out: 33, padding: 1 },
+    { name: "seven rows", rows: 7, image: [7, 7, 5], kernel: 3, out: 9, padding: 1, bias: true },
+    { name: "deep sums", rows: 1, image: [5, 5, 130], kernel: 3, out: 40, padding: 1 },
+    { name: "residual", image: [5, 6, 3], kernel: 3, out: 9, padding: 1, residual: true },
+    ...[1, 2, 3, 4, 5].map((activation): Convolution => ({
+      name: `bias, residual, activation ${String(activation)}`,
+      image: [5, 6, 4],
+      kernel: 3,
+      out: 17,
+      padding: 1,
+      bias: true,
+      residual: true,
+      activation,
+      slope: activation === 2 ? 0.1 : 0,
+    })),
+  ] satisfies Convolution[]
+).map((c) => ({
+  ...c,
+  name: `winograd: ${c.name}`,
+  algorithm: "winograd" as const,
+  native: { forward: /^winograd/, input: /^winograd/ },
+}));
+
 const rowsAndValues: Convolution[] = [
   { name: "one row", rows: 1, image: [6, 7, 5], kernel: 3, out: 9 },
   { name: "seven rows", rows: 7, image: [3, 4, 3], kernel: 3, out: 9, padding: 1, bias: true },
@@ -437,6 +504,7 @@ export const convolutions: readonly Convolution[] = [
   ...groups,
   ...epilogues,
   ...im2col,
+  ...winograd,
   ...rowsAndValues,
   ...long,
 ].map((c) => (c.native === undefined ? { ...c, native: expectedAlgorithms(c) } : c));

@@ -44,6 +44,7 @@ const convolutions: readonly (readonly [name: string, x: number, dy: number])[] 
   ["depthwise, 17 channels", 600_000, 600_000],
   ["depthwise, stride 2, same, multiplier 2", 600_000, 300_000],
   ["im2col: 2 groups", 100_000, 150_000],
+  ["winograd: 33 input channels", 300_000, 90_000],
   ["im2col: dilation [2, 1], asymmetric padding", 80_000, 130_000],
 ];
 

@@ -106,7 +106,7 @@ describe("options from JavaScript", () => {
     [
       "no such word",
       () => net.conv2d({ filters: 1, kernel: 1, algorithm: "fft" }),
-      "conv2d: algorithm must be 'auto' or 'im2col', got 'fft'",
+      "conv2d: algorithm must be 'auto' or 'im2col' or 'winograd', got 'fft'",
     ],
     [
       "another padding mode",

@@ -94,7 +94,7 @@ const malformed: readonly (readonly [path: string, value: unknown, message: stri
   ],
   ["steps.0.attributes.9", 6, "steps 0: conv2d: activation must be a whole number from 0 to 5, got 6"],
   ["steps.0.attributes.10", -0.1, "steps 0: conv2d: slope must be at least 0, got -0.1"],
-  ["steps.0.attributes.11", 2, "steps 0: conv2d: algorithm must be a whole number from 0 to 1, got 2"],
+  ["steps.0.attributes.11", 3, "steps 0: conv2d: algorithm must be a whole number from 0 to 2, got 3"],
   ["steps.0.inputs.2", 1, "steps 0: conv2d: bias must be [4], got [3, 3, 3, 4]"],
   ["steps.0.outputs.0", 0, "steps 0: conv2d: writes arena and output only, buffer 0 is of kind input"],
   ["steps.1.outputs.0", 1, "steps 1: activation: writes arena and output only, buffer 1 is of kind state"],

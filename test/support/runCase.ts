@@ -25,9 +25,9 @@ export function failuresOf(stepCase: StepCase, backend: Backend, options: CaseOp
     for (const rows of liveRowsOf(stepCase)) {
       const where = `${layout}, ${String(rows)} of ${String(stepCase.rows)} rows`;
       try {
-        const wants = expectation(stepCase, values, rows, rounding);
         for (const filler of built.places === undefined ? [NaN] : fillers) {
           const run = runOnce(stepCase, built, backend, values, rows, filler);
+          const wants = expectation(stepCase, values, rows, rounding, run.algorithm);
           failures.push(...run.failures.map((failure) => `${where}: ${failure}`));
           run.results.forEach((got, i) => {
             const failure = difference(`${where}: result ${String(i)}`, got, wants[i]!);
@@ -46,6 +46,7 @@ export function failuresOf(stepCase: StepCase, backend: Backend, options: CaseOp
 interface Run {
   readonly results: readonly Float32Array[];
   readonly failures: readonly string[];
+  readonly algorithm: string;
 }
 
 function runOnce(
@@ -79,11 +80,11 @@ function runOnce(
         `algorithm ${algorithm} (${kernel}), want ${String(stepCase.algorithm)}; declined: ${declined.join("; ")}`,
       );
     }
-    if (built.resultStates !== undefined) return { results: state.read(built.resultStates), failures };
-    if (built.places === undefined) return { results: outputs, failures };
+    if (built.resultStates !== undefined) return { results: state.read(built.resultStates), failures, algorithm };
+    if (built.places === undefined) return { results: outputs, failures, algorithm };
     const image = outputs[0]!;
     const results = built.places.flatMap((place) => (place === undefined ? [] : [gather(image, place, rows)]));
-    return { results, failures: [...failures, ...brokenGuards(image, built.places, rows, filler)] };
+    return { results, failures: [...failures, ...brokenGuards(image, built.places, rows, filler)], algorithm };
   } finally {
     executable.dispose();
     state.dispose();

@@ -88,18 +88,19 @@ export function drawOperands(stepCase: StepCase): readonly (Float64Array | undef
 /** The oracle's answers about the case asked last: layouts and thread counts ask the same again. */
 let remembered: { readonly stepCase: StepCase; readonly answers: Map<string, Bounded[]> } | undefined;
 
-/** What the oracle says for `rows` live rows. */
+/** What the oracle says for `rows` live rows; `algorithm` is what the backend reports to have used. */
 export function expectation(
   stepCase: StepCase,
   values: readonly (Float64Array | undefined)[],
   rows: number,
   rounding: Rounding,
+  algorithm?: string,
 ): Bounded[] {
   if (remembered?.stepCase !== stepCase) remembered = { stepCase, answers: new Map() };
-  const key = `${String(rows)} ${String(rounding.sum)}`;
+  const key = `${String(rows)} ${String(rounding.sum)} ${algorithm ?? ""}`;
   const known = remembered.answers.get(key);
   if (known !== undefined) return known;
-  const answer = ask(stepCase, values, rows, rounding);
+  const answer = ask(stepCase, values, rows, rounding, algorithm);
   remembered.answers.set(key, answer);
   return answer;
 }
@@ -109,6 +110,7 @@ function ask(
   values: readonly (Float64Array | undefined)[],
   rows: number,
   rounding: Rounding,
+  algorithm: string | undefined,
 ): Bounded[] {
   const operands = stepCase.operands.map((spec, i): Tensor | undefined => {
     if (spec === undefined) return undefined;
@@ -121,6 +123,7 @@ function ask(
     shapes,
     rows,
     learningRate: stepCase.learningRate ?? 0,
+    algorithm,
   };
   const results = oracles[stepCase.op]!(operands, stepCase.attributes, context);
   const factor = stepCase.slack?.factor ?? 1;

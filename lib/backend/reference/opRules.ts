@@ -129,7 +129,7 @@ function convolution(input: string, filter: string, output: string): Rule {
       strides(attributes),
       dilations(attributes),
       integer("groups", attributes["groups"]!, 1),
-      integer("algorithm", attributes["algorithm"]!, 0, algorithmCodes.im2col),
+      integer("algorithm", attributes["algorithm"]!, 0, algorithmCodes.winograd),
       operands[filter]!.batched ? `${filter} must not be batched` : undefined,
     );
     if (broken !== undefined) return broken;

@@ -1,5 +1,6 @@
 #include "kernels/conv2d/conv2d.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "kernels/check.h"
@@ -13,19 +14,20 @@ struct Algorithm {
   ConvAlgorithmFn plan;
 };
 
-// Ordered; the last accepts everything. A request for im2col starts at its entry.
+// Ordered; the last accepts everything. A request for im2col or winograd starts at its entry.
 constexpr Algorithm kForward[] = {
     {"depthwise", planDepthwiseForward},
     {"pointwise", planPointwiseForward},
+    {"winograd4x4", planWinograd4Forward},
+    {"winograd2x2", planWinograd2Forward},
     {"smallChannel", planSmallChannelForward},
     {"implicitGemm", planImplicitForward},
     {"im2col", planIm2colForward},
 };
 constexpr Algorithm kBackwardInput[] = {
-    {"depthwise", planDepthwiseBackwardInput},
-    {"pointwise", planPointwiseBackwardInput},
-    {"implicitGemm", planImplicitBackwardInput},
-    {"im2col", planIm2colBackwardInput},
+    {"depthwise", planDepthwiseBackwardInput},   {"pointwise", planPointwiseBackwardInput},
+    {"winograd4x4", planWinograd4BackwardInput}, {"winograd2x2", planWinograd2BackwardInput},
+    {"implicitGemm", planImplicitBackwardInput}, {"im2col", planIm2colBackwardInput},
 };
 constexpr Algorithm kBackwardFilter[] = {
     {"depthwise", planDepthwiseBackwardFilter},
@@ -37,23 +39,29 @@ constexpr Algorithm kBackwardFilter[] = {
 
 template <size_t kCount>
 std::unique_ptr<OpPlan> choose(const Algorithm (&menu)[kCount], const ConvRequest& request) {
+  const auto named = [](const Algorithm& algorithm, const char* name) {
+    return std::string(algorithm.name).rfind(name, 0) == 0;
+  };
+  const char* first = request.im2col ? "im2col" : request.winograd ? "winograd" : "";
   std::vector<std::string> declined;
+  bool wanted = std::none_of(menu, menu + kCount, [&](const Algorithm& a) { return named(a, first); });
   for (const Algorithm& algorithm : menu) {
     std::string why;
-    const bool wanted = !request.im2col || &algorithm == &menu[kCount - 1];
+    wanted = wanted || named(algorithm, first);
     std::unique_ptr<OpPlan> plan = wanted ? algorithm.plan(request, &why) : nullptr;
     if (plan != nullptr) {
       plan->algorithm = algorithm.name;
       plan->declined = std::move(declined);
       return plan;
     }
-    declined.push_back(std::string(algorithm.name) + ": " + (wanted ? why : "the layer asks for im2col"));
+    declined.push_back(std::string(algorithm.name) + ": " +
+                       (wanted ? why : std::string("the layer asks for ") + first));
   }
   return nullptr;
 }
 
 Status verifyChoice(const char* op, const double* at) {
-  STRIATE_TRY(check::isInteger(op, "algorithm", at[0], 0, 1));
+  STRIATE_TRY(check::isInteger(op, "algorithm", at[0], 0, 2));
   return check::isInteger(op, "exact", at[1], 0, 1);
 }
 
@@ -61,6 +69,7 @@ ConvRequest read(const OpRequest& r, const TensorDesc& input, const TensorDesc& 
                  int choiceAt) {
   ConvRequest request{r, readConvolution(input, filter, output, r.attributes)};
   request.im2col = r.attributes[choiceAt] == 1;
+  request.winograd = r.attributes[choiceAt] == 2;
   request.exact = r.attributes[choiceAt + 1] == 1;
   return request;
 }

@@ -2,6 +2,7 @@
 //
 //   depthwise     one input channel per filter group: vectors over channels                    depthwise.cc
 //   pointwise     1x1, stride 1: a matrix product                                              implicitGemm.cc
+//   winograd4x4, winograd2x2   3x3 at stride 1, a quarter or four ninths of the products          winograd/plan.cc
 //   smallChannel  few input channels: a kernel row is one contiguous run of a padded copy      smallChannel.cc
 //   implicitGemm  row pointers into the image, no im2col matrix                                implicitGemm.cc
 //   im2col        explicit matrix, on request (attribute algorithm = 1): the classic            explicit.cc
@@ -22,7 +23,8 @@ struct ConvRequest {
   ConvGeometry geometry;
   int activation = kActivationNone;  // forward only
   float slope = 0;
-  bool im2col = false;
+  bool im2col = false;    // attribute algorithm = 1
+  bool winograd = false;  // attribute algorithm = 2: also where the model of its time says no
   bool exact = false;
 };
 
@@ -31,11 +33,15 @@ using ConvAlgorithmFn = std::unique_ptr<OpPlan> (*)(const ConvRequest& request, 
 
 std::unique_ptr<OpPlan> planPointwiseForward(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planImplicitForward(const ConvRequest& request, std::string* why);
+std::unique_ptr<OpPlan> planWinograd4Forward(const ConvRequest& request, std::string* why);
+std::unique_ptr<OpPlan> planWinograd2Forward(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planSmallChannelForward(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planDepthwiseForward(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planIm2colForward(const ConvRequest& request, std::string* why);
 
 std::unique_ptr<OpPlan> planPointwiseBackwardInput(const ConvRequest& request, std::string* why);
+std::unique_ptr<OpPlan> planWinograd4BackwardInput(const ConvRequest& request, std::string* why);
+std::unique_ptr<OpPlan> planWinograd2BackwardInput(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planImplicitBackwardInput(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planDepthwiseBackwardInput(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planIm2colBackwardInput(const ConvRequest& request, std::string* why);

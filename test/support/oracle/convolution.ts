@@ -1,5 +1,6 @@
 /** conv2d, its two gradients, im2col and col2im: seven nested loops, nothing clever. */
 import { epilogue } from "./activation.js";
+import { widenFilterGradient, widenProducts } from "./winograd.js";
 import { type Attributes, type Bounded, flushed, type Oracle, type Rounding, type Tensor, zeros } from "./tensor.js";
 
 interface Sites {
@@ -141,7 +142,7 @@ export function scaled(weights: Tensor, scale: Tensor | undefined, transposed = 
   return { ...weights, data: weights.data.map((value, i) => value * scale.data[Math.floor(i / run) % columns]!) };
 }
 
-export const conv2d: Oracle = ([x, weights, bias, residual, scale], attributes, { rounding, shapes }) => {
+export const conv2d: Oracle = ([x, weights, bias, residual, scale], attributes, { rounding, shapes, algorithm }) => {
   const filter = scaled(weights!, scale);
   const sums = new ProductSums(shapes[0]!);
   forEachRun(x!.shape, filter.shape, shapes[0]!, attributes, (image, weight, output, count) => {
@@ -149,25 +150,57 @@ export const conv2d: Oracle = ([x, weights, bias, residual, scale], attributes, 
   });
   // a scaled weight is rounded when it is stored
   const y = sums.close(rounding, scale === undefined ? 0 : rounding.store);
+  const [, , perGroup, out] = filter.shape as readonly [number, number, number, number];
+  widenProducts(
+    y.tolerance,
+    { attributes, filterShape: filter.shape, algorithm, unit: rounding.sum },
+    {
+      source: x!,
+      target: y.shape,
+      filter: (kh, kw, c, k) => filter.data[((kh * 3 + kw) * perGroup + c) * out + k]!,
+      top: attributes["padTop"]!,
+      left: attributes["padLeft"]!,
+    },
+  );
   addEpilogueOperands(y, bias, residual, rounding.store);
   return [epilogue(y, attributes, rounding)];
 };
 
-export const conv2dBackwardInput: Oracle = ([dy, filter], attributes, { rounding, shapes }) => {
+export const conv2dBackwardInput: Oracle = ([dy, filter], attributes, { rounding, shapes, algorithm }) => {
   const sums = new ProductSums(shapes[0]!);
   forEachRun(shapes[0]!, filter!.shape, dy!.shape, attributes, (image, weight, output, count) => {
     sums.addRun(image, 0, dy!, output, 1, filter!, weight, 1, count);
   });
   // the explicit algorithm stores its matrix of columns, partial sums over the filters, before it adds them up
-  return [sums.close(rounding, attributes["algorithm"] === 1 ? rounding.store : 0)];
+  const dx = sums.close(rounding, attributes["algorithm"] === 1 ? rounding.store : 0);
+  const [, , perGroup, out] = filter!.shape as readonly [number, number, number, number];
+  widenProducts(
+    dx.tolerance,
+    { attributes, filterShape: filter!.shape, algorithm, unit: rounding.sum },
+    {
+      source: dy!,
+      target: dx.shape,
+      filter: (kh, kw, o, c) => filter!.data[((8 - (kh * 3 + kw)) * perGroup + c) * out + o]!,
+      top: 2 - attributes["padTop"]!,
+      left: 2 - attributes["padLeft"]!,
+    },
+  );
+  return [dx];
 };
 
-export const conv2dBackwardFilter: Oracle = ([x, dy], attributes, { rounding, shapes }) => {
+export const conv2dBackwardFilter: Oracle = ([x, dy], attributes, { rounding, shapes, algorithm }) => {
   const sums = new ProductSums(shapes[0]!);
   forEachRun(x!.shape, shapes[0]!, dy!.shape, attributes, (image, weight, output, count) => {
     sums.addRun(weight, 1, x!, image, 0, dy!, output, 1, count);
   });
-  return [sums.close(rounding)];
+  const dfilter = sums.close(rounding);
+  widenFilterGradient(
+    dfilter.tolerance,
+    { attributes, filterShape: dfilter.shape, algorithm, unit: rounding.sum },
+    x!,
+    dy!,
+  );
+  return [dfilter];
 };
 
 /** columns[n,oh,ow, tap*c + channel] = x at that tap, 0 in the padding: a copy, so exact. */

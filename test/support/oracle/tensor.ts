@@ -68,6 +68,8 @@ export interface OracleContext {
   readonly shapes: readonly (readonly number[])[];
   readonly rows: number;
   readonly learningRate: number;
+  /** What the backend under test reports to have used, where that is known: some have an error bound of their own. */
+  readonly algorithm?: string | undefined;
 }
 
 /** Computes every result of one op from live rows only. */

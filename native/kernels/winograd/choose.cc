@@ -1,0 +1,97 @@
+// Constants of the model: Zen 4 (avx2, 110 to 118 GFLOP/s), one thread, measured part by part on the shapes of conv.h.
+// On sse2 the same instructions do half the lanes, and a multiplication with its addition is two.
+#include "kernels/winograd/choose.h"
+
+#include <algorithm>
+
+namespace striate {
+namespace {
+
+constexpr double kCyclesPerNanosecond = 3.6;
+constexpr double kProductEfficiency = 0.93;  // of a register tile, its stores included
+constexpr double kTileCycles = 25;           // to begin and end one
+constexpr double kCacheBytes = 12e6;         // of a filter that a second visit finds in L3
+constexpr double kCacheSpeed = 25;           // bytes per nanosecond that are hidden behind the products
+constexpr double kMemorySpeed = 14;
+constexpr double kNearBytes = 256e3;       // found in L2
+constexpr int64_t kBlockPoints = 36 * 24;  // V of 128 channels and M of 64 columns: 442 and 221 KB
+constexpr int64_t kGroupPanels = 4;
+constexpr int64_t kLeastBlocks = 8;   // of threads' own; fewer are shared
+constexpr double kSerialFlops = 5e6;  // 50 us: a second thread is not woken for less
+constexpr double kTaskFlops = 2.5e6;
+
+double ceilDiv(int64_t a, int64_t b) { return static_cast<double>((a + b - 1) / b); }
+
+// Cycles of the products of `rows` rows with all columns, per k. A tile of few rows waits for its additions.
+double productCycles(const WinogradWork& work, int64_t rows, int64_t depth) {
+  const int64_t lanes = work.kernels->lanes;
+  const bool narrow = (work.columns - 1) % (2 * lanes) + 1 <= lanes;
+  const double panels = ceilDiv(work.columns, 2 * lanes) - (narrow ? 0.5 : 0);
+  const double tiles = ceilDiv(rows, work.kernels->rows);
+  const double perTile = std::max(4.0, static_cast<double>(rows) / tiles) * (lanes == 8 ? 1 : 2);
+  return tiles * panels * (perTile * static_cast<double>(depth) / kProductEfficiency + kTileCycles);
+}
+
+double streamNanoseconds(double bytes, double visits) {
+  if (bytes <= kNearBytes) return 0;
+  return bytes * visits / (bytes <= kCacheBytes ? kCacheSpeed : kMemorySpeed);
+}
+
+double transformCycles(const WinogradWork& work, int edge, int64_t tiles) {
+  const double vectors = ceilDiv(work.channels, work.kernels->lanes) + ceilDiv(work.columns, work.kernels->lanes);
+  return static_cast<double>(tiles) * (vectors * (edge == 4 ? 90 : 40) + 40);
+}
+
+}  // namespace
+
+double implicitNanoseconds(const WinogradWork& work) {
+  const int64_t rows = work.images * work.targetH * work.targetW;
+  const double compute = productCycles(work, rows, 9 * work.channels) / kCyclesPerNanosecond;
+  const double bytes = 36.0 * static_cast<double>(work.channels * work.columns);
+  const double pack = work.constant && bytes <= static_cast<double>(work.budget) ? 0 : bytes / 5;
+  return std::max(compute, streamNanoseconds(bytes, 1)) + pack;
+}
+
+WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
+  WinogradChoice choice;
+  WinogradLayout& layout = choice.layout;
+  layout.edge = edge;
+  const int64_t points = winogradPoints(edge);
+  const int64_t tiles = work.images * ((work.targetH + edge - 1) / edge) * ((work.targetW + edge - 1) / edge);
+  const int64_t lanes = work.kernels->lanes;
+  const int64_t most = kBlockPoints / points;
+
+  // Blocks of equal size, an even number of them.
+  int64_t blocks = std::max<int64_t>(1, (tiles + most / 2) / most);
+  if (blocks > 1) blocks += blocks % 2;
+  layout.blockTiles = (tiles + blocks - 1) / blocks;
+  blocks = (tiles + layout.blockTiles - 1) / layout.blockTiles;
+  layout.shared = blocks < kLeastBlocks;
+  layout.groupPanels = kGroupPanels;
+  const double flops = 2.0 * static_cast<double>(tiles * points) * static_cast<double>(work.channels * work.columns);
+  layout.split = flops > kSerialFlops;
+  if (layout.shared) {
+    // Enough groups of panels for several threads, where the work is worth it.
+    const int64_t panels = (work.columns + 2 * lanes - 1) / (2 * lanes);
+    const double wanted = std::clamp(flops / static_cast<double>(blocks) / kTaskFlops, 1.0, 16.0);
+    layout.groupPanels = std::clamp<int64_t>(panels / static_cast<int64_t>(wanted), 1, kGroupPanels);
+  } else {
+    layout.blocksPerTask = std::max<int64_t>(1, static_cast<int64_t>(kTaskFlops / flops * static_cast<double>(blocks)));
+  }
+
+  const double columns = ceilDiv(work.columns, lanes) * static_cast<double>(lanes);
+  const double bytes = 4.0 * static_cast<double>(points) * (static_cast<double>(work.channels) * columns + 16);
+  choice.packedBytes = static_cast<uint64_t>(bytes);
+  choice.keeps = work.constant && choice.packedBytes <= work.budget;
+  const double products = static_cast<double>(points * blocks) * productCycles(work, layout.blockTiles, work.channels) *
+                          static_cast<double>(tiles) / static_cast<double>(blocks * layout.blockTiles);
+  const double pack = static_cast<double>(work.channels) * columns / static_cast<double>(lanes) *
+                          (edge == 4 ? 110 : 50) / kCyclesPerNanosecond +
+                      (bytes > kNearBytes ? bytes / 12 : 0);
+  choice.nanoseconds =
+      std::max(products / kCyclesPerNanosecond, streamNanoseconds(bytes, static_cast<double>(blocks))) +
+      transformCycles(work, edge, tiles) / kCyclesPerNanosecond + (choice.keeps ? 0 : pack);
+  return choice;
+}
+
+}  // namespace striate

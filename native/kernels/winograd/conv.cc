@@ -1,0 +1,188 @@
+#include "kernels/winograd/conv.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace striate {
+namespace {
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
+
+// Points lie a cache line more than a multiple of 4 KiB apart, if that is what they would be: 36 streams that meet in
+// one set of L1 evict each other.
+int64_t apart(int64_t floats) { return roundUp(floats, 16) + 16; }
+
+}  // namespace
+
+WinogradConv::WinogradConv(const WinogradSpec& spec)
+    : spec_(spec), panelWidth_(2 * spec.kernels->lanes), depth_(roundUp(spec.channels, spec.kernels->lanes)) {
+  panelFloats_ = points() * pointFloats(panelWidth_);
+  const WinogradLayout& layout = spec_.layout;
+  vPoint_ = apart(layout.blockTiles * depth_);
+  mRow_ = std::min(layout.groupPanels * panelWidth_, roundUp(spec_.columns, spec_.kernels->lanes));
+  mPoint_ = apart(layout.blockTiles * mRow_);
+  vBytes_ = static_cast<size_t>(points() * vPoint_) * sizeof(float);
+  mBytes_ = static_cast<size_t>(points() * mPoint_) * sizeof(float);
+}
+
+int WinogradConv::panelColumns(int64_t panel) const {
+  return static_cast<int>(std::min<int64_t>(panelWidth_, spec_.columns - panel * panelWidth_));
+}
+
+size_t WinogradConv::packedBytes() const {
+  const int64_t last = points() * pointFloats(widthOf(panelColumns(panels() - 1)));
+  return static_cast<size_t>((panels() - 1) * panelFloats_ + last) * sizeof(float);
+}
+
+void WinogradConv::pack(ThreadPool& pool, const float* filter, const float* scale, float* packed) const {
+  constexpr int64_t kDepth = 32;  // channels of a panel that one task transforms
+  const int64_t pieces = ceilDiv(spec_.channels, kDepth);
+  const int64_t all = panels() * pieces;
+  const int64_t tasks = std::clamp<int64_t>(spec_.channels * spec_.columns / (8 << 10), 1, all);
+  pool.parallelFor(tasks, [&](int64_t task) {
+    for (int64_t at = all * task / tasks; at < all * (task + 1) / tasks; ++at) {
+      const int64_t panel = at / pieces, k = at % pieces * kDepth;
+      WinogradFilter f;
+      f.filter = filter + panel * panelWidth_ * spec_.columnStride + k * spec_.depthStride;
+      f.tapStride = spec_.tapStride;
+      f.depthStride = spec_.depthStride;
+      f.columnStride = spec_.columnStride;
+      f.rotated = spec_.rotated;
+      f.columnScale = scale != nullptr && !spec_.rotated ? scale + panel * panelWidth_ : nullptr;
+      f.depthScale = scale != nullptr && spec_.rotated ? scale + k : nullptr;
+      f.depth = std::min(kDepth, spec_.channels - k);
+      f.columns = panelColumns(panel);
+      f.width = widthOf(f.columns);
+      f.panel = packed + panel * panelFloats_ + k * f.width;
+      f.pointStride = pointFloats(f.width);
+      member().filter(f);
+    }
+  });
+}
+
+size_t WinogradConv::scratchBytes() const {
+  const auto slots = static_cast<size_t>(ThreadPool::maxSlots());
+  return spec_.layout.shared ? vBytes_ + slots * mBytes_ : slots * (vBytes_ + mBytes_);
+}
+
+void WinogradConv::gatherTiles(int64_t first, int64_t count, const WinogradOperands& operands, float* v) const {
+  const int edge = spec_.layout.edge, span = winogradSpan(edge);
+  const auto exists = [span](int64_t origin, int64_t size, int* begin, int* end) {
+    *begin = static_cast<int>(std::clamp<int64_t>(-origin, 0, span));
+    *end = static_cast<int>(std::clamp<int64_t>(size - origin, 0, span));
+  };
+  WinogradGather t;
+  t.pixelStride = spec_.sourcePixel;
+  t.rowStride = spec_.sourceW * spec_.sourcePixel;
+  t.channels = spec_.channels;
+  t.pointStride = vPoint_;
+  for (int64_t tile = first; tile < first + count; ++tile) {
+    const int64_t image = tile / spec_.tilesPerImage(), within = tile % spec_.tilesPerImage();
+    const int64_t h = within / spec_.tileColumns() * edge - spec_.top;
+    const int64_t w = within % spec_.tileColumns() * edge - spec_.left;
+    exists(h, spec_.sourceH, &t.top, &t.bottom);
+    exists(w, spec_.sourceW, &t.left, &t.right);
+    t.pixels = operands.source + ((image * spec_.sourceH + h) * spec_.sourceW + w) * spec_.sourcePixel;
+    t.points = v + (tile - first) * depth_;
+    member().input(t);
+  }
+}
+
+void WinogradConv::multiply(int64_t firstPanel, int64_t lastPanel, int64_t count, const WinogradOperands& operands,
+                            const float* v, float* m) const {
+  WinogradProduct t;
+  t.vStride = depth_;
+  t.rows = count;
+  t.depth = spec_.channels;
+  t.mStride = mRow_;
+  const auto panelAt = [&](int64_t panel, int64_t point) {
+    return operands.packed + panel * panelFloats_ + point * pointFloats(widthOf(panelColumns(panel)));
+  };
+  for (int64_t point = 0; point < points(); ++point) {
+    t.v = v + point * vPoint_;
+    for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
+      t.u = panelAt(panel, point);
+      // Past the last point of a group this is the next group, or a few addresses that nobody wants: only a hint.
+      t.next = panel + 1 < lastPanel ? panelAt(panel + 1, point) : panelAt(firstPanel, point + 1);
+      t.m = m + point * mPoint_ + (panel - firstPanel) * panelWidth_;
+      (widthOf(panelColumns(panel)) == panelWidth_ ? spec_.kernels->wide : spec_.kernels->narrow)(t);
+    }
+  }
+}
+
+void WinogradConv::scatterTiles(int64_t firstPanel, int64_t lastPanel, int64_t first, int64_t count,
+                                const WinogradOperands& operands, const float* m) const {
+  const int edge = spec_.layout.edge;
+  const int64_t column = firstPanel * panelWidth_;
+  WinogradScatter t;
+  t.pointStride = mPoint_;
+  t.pixelStride = spec_.targetPixel;
+  t.rowStride = spec_.targetW * spec_.targetPixel;
+  t.residualPixel = spec_.residualPixel;
+  t.residualRow = spec_.targetW * spec_.residualPixel;
+  t.channels = std::min(spec_.columns, lastPanel * panelWidth_) - column;
+  t.bias = operands.bias == nullptr ? nullptr : operands.bias + column;
+  t.activation = spec_.activation;
+  t.slope = spec_.slope;
+  for (int64_t tile = first; tile < first + count; ++tile) {
+    const int64_t image = tile / spec_.tilesPerImage(), within = tile % spec_.tilesPerImage();
+    const int64_t h = within / spec_.tileColumns() * edge, w = within % spec_.tileColumns() * edge;
+    const int64_t pixel = (image * spec_.targetH + h) * spec_.targetW + w;
+    t.rows = static_cast<int>(std::min<int64_t>(edge, spec_.targetH - h));
+    t.columns = static_cast<int>(std::min<int64_t>(edge, spec_.targetW - w));
+    t.pixels = operands.target + pixel * spec_.targetPixel + column;
+    t.residual = operands.residual == nullptr ? nullptr : operands.residual + pixel * spec_.residualPixel + column;
+    t.points = m + (tile - first) * mRow_;
+    member().output(t);
+  }
+}
+
+void WinogradConv::runPanels(int64_t firstPanel, int64_t lastPanel, int64_t first, int64_t count,
+                             const WinogradOperands& operands, const float* v, float* m) const {
+  for (int64_t panel = firstPanel; panel < lastPanel; panel += spec_.layout.groupPanels) {
+    const int64_t end = std::min(lastPanel, panel + spec_.layout.groupPanels);
+    multiply(panel, end, count, operands, v, m);
+    scatterTiles(panel, end, first, count, operands, m);
+  }
+}
+
+void WinogradConv::run(ThreadPool& pool, const WinogradOperands& operands) const {
+  assert(operands.images <= spec_.images);
+  const WinogradLayout& layout = spec_.layout;
+  const int64_t tiles = operands.images * spec_.tilesPerImage();
+  const int64_t blocks = ceilDiv(tiles, layout.blockTiles);
+  const auto floats = [](std::byte* at) { return reinterpret_cast<float*>(at); };
+  const auto slot = [](size_t bytes) { return static_cast<size_t>(ThreadPool::slot()) * bytes; };
+  if (!layout.shared) {
+    const int64_t tasks = layout.split ? ceilDiv(blocks, layout.blocksPerTask) : 1;
+    pool.parallelFor(tasks, [&](int64_t task) {
+      std::byte* own = operands.scratch + slot(vBytes_ + mBytes_);
+      float *v = floats(own), *m = floats(own + vBytes_);
+      for (int64_t block = blocks * task / tasks; block < blocks * (task + 1) / tasks; ++block) {
+        const int64_t first = block * layout.blockTiles, count = std::min(layout.blockTiles, tiles - first);
+        gatherTiles(first, count, operands, v);
+        runPanels(0, panels(), first, count, operands, v, m);
+      }
+    });
+    return;
+  }
+  float* v = floats(operands.scratch);
+  const int64_t groups = ceilDiv(panels(), layout.groupPanels);
+  for (int64_t first = 0; first < tiles; first += layout.blockTiles) {
+    const int64_t count = std::min(layout.blockTiles, tiles - first);
+    const int64_t pieces = layout.split ? std::clamp<int64_t>(count * depth_ / (2 << 10), 1, count) : 1;
+    pool.parallelFor(pieces, [&](int64_t piece) {
+      const int64_t begin = count * piece / pieces;
+      gatherTiles(first + begin, count * (piece + 1) / pieces - begin, operands, v + begin * depth_);
+    });
+    pool.parallelFor(layout.split ? groups : 1, [&](int64_t group) {
+      float* m = floats(operands.scratch + vBytes_ + slot(mBytes_));
+      const int64_t panel = group * layout.groupPanels;
+      runPanels(panel, layout.split ? std::min(panels(), panel + layout.groupPanels) : panels(), first, count, operands,
+                v, m);
+    });
+  }
+}
+
+}  // namespace striate

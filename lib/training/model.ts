@@ -367,9 +367,9 @@ export async function loadModel(
 
 function checkInto(into: Float32Array, size: number): void {
   // By name: arrays from another realm (a test runner's, say) have other constructors.
-  const name: unknown = (into as Float32Array | null)?.[Symbol.toStringTag];
+  const name = Object.prototype.toString.call(into).slice("[object ".length, -1);
   if (name === "Float32Array" && into.length === size) return;
-  const got = name === "Float32Array" ? into.length : String(name ?? typeof into);
+  const got = name === "Float32Array" ? into.length : name;
   throw new OptionError("into", `predict: into must be a Float32Array of ${size} elements, got ${got}`);
 }
 

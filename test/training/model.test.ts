@@ -132,7 +132,7 @@ describe.each<[string, Backend]>([
     const wrong = (into: unknown) => () => model.predictSync(images, { into: into as Float32Array });
     expect(wrong(new Float32Array(62))).toThrow("predict: into must be a Float32Array of 63 elements, got 62");
     expect(wrong(new Float64Array(63))).toThrow("elements, got Float64Array");
-    expect(wrong(null)).toThrow("elements, got object");
+    expect(wrong(null)).toThrow("elements, got Null");
   });
 
   test("a net without flatten takes images of any size that its layers take", async () => {

@@ -57,8 +57,14 @@ async function openContender(name: ContenderName, request: ContenderRequest): Pr
       return (await import("../contenders/striate.js")).striateContender(request);
     case "onnxruntime":
       return (await import("../contenders/onnxruntime.js")).onnxruntimeContender(request);
-    default:
-      throw new RangeError(`bench: there is no ${name} contender for Node.js`);
+    case "tfjs-cpu":
+      return (await import("../contenders/tfjs.js")).tfjsContender("cpu", request);
+    case "tfjs-wasm":
+      return (await import("../contenders/tfjs.js")).tfjsContender("wasm", request);
+    case "convnetjs":
+      return (await import("../contenders/convnetjs.js")).convnetjsContender(request);
+    case "pytorch":
+      throw new RangeError("bench: PyTorch is no package of Node.js");
   }
 }
 

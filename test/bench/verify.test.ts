@@ -124,6 +124,11 @@ describe("the peer's graph", () => {
     // Unit 1, channel 2, pixel 1 of three: feature 1 * 3 + 2 in ours.
     expect(dense!.data[1 * 9 + 2 * 3 + 1]).toBe((1 * 3 + 2) * 2 + 1);
   });
+  it("has constants for what is an option of ours", () => {
+    const clipped = onnxFromNet(sequential([2]).relu6({ name: "r" }).node, new Map(), 1);
+    expect(clipped.nodes).toEqual([{ op: "Clip", inputs: ["input", "r.min", "r.max"], output: "r", attributes: {} }]);
+    expect(clipped.tensors.map(({ shape, data }) => [shape, ...data])).toEqual([[[], 0], [[], 6]]); // prettier-ignore
+  });
   it("is written in the fields of the format", () => {
     expect(onnxMessage(graph)).toMatchObject({
       opset_import: [{ version: 13 }],

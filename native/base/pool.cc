@@ -1,15 +1,10 @@
 #include "base/pool.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
-#if defined(_WIN32)
-#include <system_error>
-#include <thread>
-#else
-#include <pthread.h>
-#include <signal.h>
-#endif
+#include "base/detached_thread.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -20,12 +15,24 @@ namespace striate {
 namespace {
 
 constexpr int kMostSlots = 1024;
-// Rounds a worker polls for the next region of a run, and a caller for its last helper, before sleeping:
-// about 30 us, somewhat more than a wake-up costs.
-constexpr int kPollRounds = 1000;
+// Rounds of about 30 ns. A worker without work looks for some for 60 us after the last run (the gap between two calls
+// of a loop in JavaScript is a few), or for 300 us while a run is under way (a step that is not split). It does not
+// yield meanwhile: the core would go to whatever process of lower priority there is, for milliseconds. A caller waits
+// 30 us for its last helper.
+constexpr int kIdleRounds = 2000;
+constexpr int kRunningRounds = 10000;
+constexpr int kWaitRounds = 1000;
+
+constexpr uint64_t kHelper = 1;
+constexpr uint64_t kHelpers = 0xffff;
+constexpr uint64_t kSeat = uint64_t{1} << 16;
+constexpr uint64_t kSeats = kHelpers << 16;
+constexpr uint64_t kCallerSleeps = uint64_t{1} << 32;
 
 thread_local int currentSlot = 0;
 thread_local int currentWorker = 0;
+thread_local ThreadPool::Helpers currentHelpers = ThreadPool::Helpers::any;
+thread_local uint64_t regionsOpened = 0;
 
 void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -52,27 +59,6 @@ int initialThreads() {
 }
 
 }  // namespace
-
-// Lives on its caller's stack. Helpers join and leave under the pool's mutex, so the caller may return as
-// soon as it has unlinked the region and seen `active` at 0 under that mutex.
-struct ThreadPool::Region {
-  Region(Invoke invokeTask, const void* theTask, int64_t count, int most)
-      : invoke(invokeTask), task(theTask), tasks(count), limit(most) {}
-  const Invoke invoke;
-  const void* const task;
-  const int64_t tasks;
-  const int limit;  // threads that may take part, the caller included
-  std::atomic<int64_t> next{0};
-  std::atomic<int> active{0};  // helpers inside
-  int joined = 1;              // threads that ever took part: the next slot
-  Region* following = nullptr;
-  std::condition_variable left;
-};
-
-struct ThreadPool::Start {
-  ThreadPool* pool;
-  int worker;
-};
 
 ThreadPool& ThreadPool::instance() {
   static ThreadPool& pool = *new ThreadPool();
@@ -106,15 +92,34 @@ Status ThreadPool::setThreads(int threads) {
   return okStatus();
 }
 
-Status ThreadPool::submit(Job* job) {
-  Lock lock(mutex_);
-  if (startWorkers() == 0) {
-    return Status(StatusCode::memory, "run: the system refuses to start a thread for an asynchronous run");
+ThreadPool::Running::Running(ThreadPool& pool, Helpers helpers)
+    : pool_(pool), before_(currentHelpers), regionsBefore_(regionsOpened) {
+  currentHelpers = helpers;
+  pool_.running_.fetch_add(1, std::memory_order_relaxed);
+  if (helpers == Helpers::expect) {
+    pool_.wake(pool_.threads() - 1 - pool_.helpersAwake());
   }
-  job->next_ = nullptr;
-  (firstJob_ == nullptr ? firstJob_ : lastJob_->next_) = job;
-  lastJob_ = job;
-  wake(1, lock);
+}
+
+ThreadPool::Running::~Running() {
+  pool_.running_.fetch_sub(1, std::memory_order_relaxed);
+  currentHelpers = before_;
+}
+
+bool ThreadPool::Running::openedRegions() const { return regionsOpened != regionsBefore_; }
+
+Status ThreadPool::submit(Job* job) {
+  {
+    Lock lock(mutex_);
+    if (startWorkers() == 0) {
+      return Status(StatusCode::memory, "run: the system refuses to start a thread for an asynchronous run");
+    }
+    job->next_ = nullptr;
+    (firstJob_ == nullptr ? firstJob_ : lastJob_->next_) = job;
+    lastJob_ = job;
+    jobs_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  wake(1);
   return okStatus();
 }
 
@@ -122,16 +127,19 @@ void ThreadPool::takeTasks(Region& region, int slot) {
   const int outerSlot = currentSlot;
   currentSlot = slot;
   uint64_t count = 0;
-  for (;;) {
-    const int64_t index = region.next.fetch_add(1, std::memory_order_relaxed);
-    if (index >= region.tasks) {
-      break;
+  for (int i = 0; i < region.ranges; ++i) {
+    Range& range = region.range[(slot + i) % region.ranges];
+    while (range.next.load(std::memory_order_relaxed) < range.end) {
+      const int64_t index = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (index >= range.end) {
+        break;
+      }
+      region.invoke(region.task, index);
+      ++count;
     }
-    region.invoke(region.task, index);
-    ++count;
   }
   currentSlot = outerSlot;
-  taken_[currentWorker].fetch_add(count, std::memory_order_relaxed);
+  taken_[currentWorker].value.fetch_add(count, std::memory_order_relaxed);
 }
 
 void ThreadPool::runInline(int64_t tasks, Invoke invoke, const void* task) {
@@ -142,117 +150,210 @@ void ThreadPool::runInline(int64_t tasks, Invoke invoke, const void* task) {
     invoke(task, index);
   }
   currentSlot = outerSlot;
-  taken_[currentWorker].fetch_add(static_cast<uint64_t>(tasks), std::memory_order_relaxed);
+  taken_[currentWorker].value.fetch_add(static_cast<uint64_t>(tasks), std::memory_order_relaxed);
 }
 
 void ThreadPool::runRegion(int64_t tasks, Invoke invoke, const void* task) {
-  const FlushDenormals flush;
-  Region region(invoke, task, tasks, threads());
-  {
+  ++regionsOpened;
+  if (started_.load(std::memory_order_relaxed) < threads()) {
     Lock lock(mutex_);
     startWorkers();  // where the system refuses, the caller does all the work
-    Region** end = &firstRegion_;
-    while (*end != nullptr) {
-      end = &(*end)->following;
+  }
+  uint32_t used = used_.load(std::memory_order_relaxed);
+  uint32_t bit = 0;
+  do {
+    bit = ~used & (used + 1);  // the lowest free place
+    if (bit == 0) {
+      runInline(tasks, invoke, task);
+      return;
     }
-    *end = &region;
-    wake(std::min<int64_t>(tasks, region.limit) - 1, lock);
+  } while (!used_.compare_exchange_weak(used, used | bit, std::memory_order_acquire, std::memory_order_relaxed));
+
+  const FlushDenormals flush;
+  Region& region = regions_[std::countr_zero(bit)];
+  region.invoke = invoke;
+  region.task = task;
+  region.limit = static_cast<int>(std::min<int64_t>(threads(), tasks));
+  region.ranges = std::min(region.limit, kMostRanges);
+  const int64_t share = tasks / region.ranges;
+  const int64_t rest = tasks % region.ranges;
+  for (int64_t r = 0; r < region.ranges; ++r) {
+    region.range[r].next.store(r * share + std::min(r, rest), std::memory_order_relaxed);
+    region.range[r].end = (r + 1) * share + std::min(r + 1, rest);
+  }
+  const int seats = region.limit - 1;
+  region.state.store(static_cast<uint64_t>(seats) * kSeat, std::memory_order_release);
+  open_.fetch_or(bit, std::memory_order_seq_cst);
+  if (currentHelpers != Helpers::awake) {
+    wake(seats - helpersAwake());
   }
   takeTasks(region, 0);
+  open_.fetch_and(~bit, std::memory_order_relaxed);
+  close(region);
+  used_.fetch_and(~bit, std::memory_order_release);
+}
+
+// No more helpers may come; waits for those inside.
+void ThreadPool::close(Region& region) {
+  uint64_t state = region.state.fetch_and(~kSeats, std::memory_order_acq_rel);
   // The last helper is most often about to finish: poll before paying for a sleep and a wake-up.
-  for (int round = 0; round < kPollRounds && region.active.load(std::memory_order_relaxed) > 0; ++round) {
+  for (int round = 0; round < kWaitRounds && (state & kHelpers) != 0; ++round) {
     relax();
+    state = region.state.load(std::memory_order_acquire);
+  }
+  if ((state & kHelpers) == 0) {
+    return;
   }
   Lock lock(mutex_);
-  Region** link = &firstRegion_;
-  while (*link != &region) {
-    link = &(*link)->following;
-  }
-  *link = region.following;
-  region.left.wait(lock, [&] { return region.active.load(std::memory_order_relaxed) == 0; });
+  region.state.fetch_or(kCallerSleeps, std::memory_order_acq_rel);
+  left_.wait(lock, [&] { return (region.state.load(std::memory_order_acquire) & kHelpers) == 0; });
 }
 
-ThreadPool::Region* ThreadPool::openRegion() const {
-  for (Region* region = firstRegion_; region != nullptr; region = region->following) {
-    if (region->joined < region->limit && region->next.load(std::memory_order_relaxed) < region->tasks) {
-      return region;
+bool ThreadPool::help(Region& region) {
+  uint64_t state = region.state.load(std::memory_order_relaxed);
+  do {
+    if ((state & kSeats) == 0) {
+      return false;
+    }
+  } while (!region.state.compare_exchange_weak(state, state - kSeat + kHelper, std::memory_order_acquire,
+                                               std::memory_order_relaxed));
+  takeTasks(region, region.limit - static_cast<int>((state & kSeats) / kSeat));
+  const uint64_t before = region.state.fetch_sub(kHelper, std::memory_order_acq_rel);
+  if ((before & kHelpers) == kHelper && (before & kCallerSleeps) != 0) {
+    // Under the mutex, so that the caller either has seen the last helper leave or sleeps already.
+    Lock lock(mutex_);
+    left_.notify_all();
+  }
+  return true;
+}
+
+bool ThreadPool::help() {
+  bool helped = false;
+  for (uint32_t open = open_.load(std::memory_order_acquire); open != 0; open &= open - 1) {
+    helped = help(regions_[std::countr_zero(open)]) || helped;
+  }
+  return helped;
+}
+
+bool ThreadPool::regionToHelp() const {
+  for (uint32_t open = open_.load(std::memory_order_seq_cst); open != 0; open &= open - 1) {
+    if ((regions_[std::countr_zero(open)].state.load(std::memory_order_relaxed) & kSeats) != 0) {
+      return true;
     }
   }
-  return nullptr;
+  return false;
 }
 
-void ThreadPool::help(Region& region, Lock& lock) {
-  const int slot = region.joined++;
-  region.active.fetch_add(1, std::memory_order_relaxed);
-  lock.unlock();
-  takeTasks(region, slot);
-  lock.lock();
-  if (region.active.fetch_sub(1, std::memory_order_relaxed) == 1) {
-    region.left.notify_one();
+bool ThreadPool::runJob() {
+  if (jobs_.load(std::memory_order_relaxed) == 0) {
+    return false;
   }
-}
-
-void ThreadPool::runJob(Lock& lock) {
-  Job* job = firstJob_;
-  firstJob_ = job->next_;
-  lock.unlock();
+  Job* job = nullptr;
+  bool more = false;
+  {
+    Lock lock(mutex_);
+    job = firstJob_;
+    if (job == nullptr) {
+      return false;
+    }
+    firstJob_ = job->next_;
+    more = firstJob_ != nullptr;
+    jobs_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (more) {
+    wake(1);  // a woken worker counted for more than one job: pass the rest on
+  }
   job->execute();
-  lock.lock();
+  return true;
 }
 
-void ThreadPool::poll(Lock& lock) {
-  const uint64_t seen = arrivals_.load(std::memory_order_relaxed);
-  ++polling_;
-  lock.unlock();
-  for (int round = 0; round < kPollRounds && arrivals_.load(std::memory_order_relaxed) == seen; ++round) {
+// Waits for work without sleeping, for a while; true where there may be some. No more workers poll than there are
+// processors beside those that run. After a job nobody polls: the next one is best run by a worker that its submitter
+// wakes on the submitter's own core, which then wakes the submitter there (8 us a round trip; between two cores, 14).
+bool ThreadPool::poll(int worker, bool helped) {
+  int polling = polling_.load(std::memory_order_relaxed);
+  do {
+    const int running = running_.load(std::memory_order_relaxed);
+    if ((running == 0 && !helped) || polling >= threads() - std::max(running, 1)) {
+      return false;
+    }
+  } while (!polling_.compare_exchange_weak(polling, polling + 1, std::memory_order_seq_cst, std::memory_order_relaxed));
+  bool found = false;
+  for (int round = 0; !found && worker <= threads(); ++round) {
+    const bool running = running_.load(std::memory_order_relaxed) > 0;
+    if (round >= (running ? kRunningRounds : helped ? kIdleRounds : 0)) {
+      break;
+    }
     relax();
+    found = regionToHelp() || jobs_.load(std::memory_order_relaxed) > 0;
   }
-  lock.lock();
-  --polling_;
+  polling_.fetch_sub(1, std::memory_order_seq_cst);
+  return found;
+}
+
+// Whoever publishes work looks at sleeping_ afterwards; a worker counts itself in and then looks for work once more.
+// One of the two sees the other (all four are seq_cst), and a notification cannot come before the wait: both hold the
+// mutex.
+void ThreadPool::sleep(int worker) {
+  Lock lock(mutex_);
+  sleeping_.fetch_add(1, std::memory_order_seq_cst);
+  if (!regionToHelp() && jobs_.load(std::memory_order_seq_cst) == 0 && worker <= threads()) {
+    work_.wait(lock);
+    if (waking_.load(std::memory_order_relaxed) > 0) {
+      waking_.fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
+  sleeping_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void ThreadPool::work(int worker) {
   const FlushDenormals flush;
   currentWorker = worker;
-  bool polled = false;
-  Lock lock(mutex_);
-  while (worker <= threads()) {
-    Region* region = openRegion();
-    if (region != nullptr || firstJob_ != nullptr) {
-      polled = false;
-      if (region != nullptr) {
-        help(*region, lock);
-      } else {
-        // A polling worker counted as awake for more than one arrival: pass the rest on.
-        if (firstJob_->next_ != nullptr && sleeping_ > 0) {
-          work_.notify_one();
-        }
-        runJob(lock);
+  bool helped = false;
+  for (;;) {
+    while (worker <= threads()) {
+      if (help()) {
+        helped = true;
+      } else if (runJob()) {
+        helped = false;
+      } else if (!poll(worker, helped)) {
+        helped = false;
+        sleep(worker);
       }
-    } else if (!polled && running_.load(std::memory_order_relaxed) > 0) {
-      poll(lock);
-      polled = true;
-    } else {
-      polled = false;
-      ++sleeping_;
-      work_.wait(lock);
-      --sleeping_;
+    }
+    Lock lock(mutex_);
+    if (worker > threads()) {  // else the pool has grown again, and still counts on this worker
+      alive_[static_cast<size_t>(worker)] = false;
+      started_.fetch_sub(1, std::memory_order_relaxed);
+      return;
     }
   }
-  alive_[worker] = false;
 }
 
-// Notifies after unlocking, so that whoever wakes finds the mutex free.
-void ThreadPool::wake(int64_t wanted, Lock& lock) {
-  arrivals_.fetch_add(1, std::memory_order_relaxed);
-  const int64_t count = std::min<int64_t>(wanted - polling_, sleeping_);
-  const bool all = count == sleeping_;
-  lock.unlock();
+// Workers that look out for regions, or are about to.
+int ThreadPool::helpersAwake() const {
+  return polling_.load(std::memory_order_seq_cst) + waking_.load(std::memory_order_relaxed);
+}
+
+// Wakes so many sleepers, or all there are.
+void ThreadPool::wake(int count) {
+  if (count <= 0 || sleeping_.load(std::memory_order_seq_cst) == 0) {
+    return;
+  }
+  bool all = false;
+  {
+    Lock lock(mutex_);
+    const int sleepers = sleeping_.load(std::memory_order_relaxed) - waking_.load(std::memory_order_relaxed);
+    all = count >= sleepers;
+    count = std::min(count, sleepers);
+    waking_.fetch_add(count, std::memory_order_relaxed);
+  }
+  // After unlocking, so that whoever wakes finds the mutex free.
   if (all && count > 1) {
     work_.notify_all();
     return;
   }
-  for (int64_t i = 0; i < count; ++i) {
+  for (int i = 0; i < count; ++i) {
     work_.notify_one();
   }
 }
@@ -261,48 +362,23 @@ void ThreadPool::wake(int64_t wanted, Lock& lock) {
 int ThreadPool::startWorkers() {
   int count = 0;
   for (int worker = 1; worker <= threads(); ++worker) {
-    if (!alive_[worker]) {
+    if (!alive_[static_cast<size_t>(worker)]) {
+      struct Start {
+        ThreadPool* pool;
+        int worker;
+      };
       auto* start = new Start{this, worker};
-#if defined(_WIN32)
-      try {
-        std::thread([start] {
-          const Start arguments = *start;
-          delete start;
-          arguments.pool->work(arguments.worker);
-        }).detach();
-      } catch (const std::system_error&) {
+      const auto body = [](void* argument) {
+        const Start arguments = *static_cast<Start*>(argument);
+        delete static_cast<Start*>(argument);
+        arguments.pool->work(arguments.worker);
+      };
+      if (!startDetachedThread(body, start)) {
         delete start;
         break;
       }
-#else
-      // pthreads rather than std::thread: no exception, a stack that is large enough under musl too, and no
-      // signals (they belong to Node's threads).
-      pthread_attr_t attributes;
-      pthread_attr_init(&attributes);
-      pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-      pthread_attr_setstacksize(&attributes, size_t{4} << 20);
-      sigset_t everything;
-      sigset_t before;
-      sigfillset(&everything);
-      pthread_sigmask(SIG_SETMASK, &everything, &before);
-      pthread_t thread;
-      const int failed = pthread_create(
-          &thread, &attributes,
-          [](void* argument) -> void* {
-            const Start arguments = *static_cast<Start*>(argument);
-            delete static_cast<Start*>(argument);
-            arguments.pool->work(arguments.worker);
-            return nullptr;
-          },
-          start);
-      pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      pthread_attr_destroy(&attributes);
-      if (failed != 0) {
-        delete start;
-        break;
-      }
-#endif
-      alive_[worker] = true;
+      alive_[static_cast<size_t>(worker)] = true;
+      started_.fetch_add(1, std::memory_order_relaxed);
     }
     ++count;
   }
@@ -311,15 +387,15 @@ int ThreadPool::startWorkers() {
 
 std::vector<uint64_t> ThreadPool::taskCounters() const {
   std::vector<uint64_t> counters;
-  for (const auto& taken : taken_) {
-    counters.push_back(taken.load(std::memory_order_relaxed));
+  for (const Counter& taken : taken_) {
+    counters.push_back(taken.value.load(std::memory_order_relaxed));
   }
   return counters;
 }
 
 void ThreadPool::resetTaskCounters() {
-  for (auto& taken : taken_) {
-    taken.store(0, std::memory_order_relaxed);
+  for (Counter& taken : taken_) {
+    taken.value.store(0, std::memory_order_relaxed);
   }
 }
 

@@ -8,9 +8,11 @@
 
 namespace striate {
 
-// Waking a pool thread costs 18 us: below this much work a step stays on its thread.
-inline constexpr double kSerialNanoseconds = 50e3;
-inline constexpr double kTaskNanoseconds = 15e3;
+// A region of two polling threads costs 0.3 to 1 us more than half of its work (Zen 4; two cores of a virtual machine
+// need that long to see each other's writes), so splitting in two pays from 3 us on. Estimates may be wrong by half,
+// and tasks have costs of their own, hence four times that. Sleepers are no part of this: base/pool.h.
+inline constexpr double kSerialNanoseconds = 12e3;
+inline constexpr double kTaskNanoseconds = 5e3;
 inline constexpr int64_t kMostTasks = 256;
 
 inline int64_t taskCount(double nanoseconds, int64_t units) {

@@ -134,6 +134,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   size_t arenaBytes_ = 0;
   size_t slotBytes_ = 0;  // of one
   std::atomic<size_t> bytes_{0};
+  std::atomic<ThreadPool::Helpers> helpers_{ThreadPool::Helpers::any};  // for the next run
 
   std::mutex prepareMutex_;
   std::vector<AlignedMemory> prepared_;  // by storage

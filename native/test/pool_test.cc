@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <set>
@@ -140,6 +141,108 @@ TEST_CASE("pool: regions opened by several threads at once, while its size chang
   for (auto& caller : callers) {
     caller.join();
   }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("pool: each thread begins with neighbours of its own") {
+  const WithThreads with(2);
+  // Tasks 0 and 4 begin the two halves of 8; both threads must be inside before either goes on.
+  std::atomic<int> inside{0};
+  std::mutex mutex;
+  std::vector<int64_t> first;
+  ThreadPool::instance().parallelFor(8, [&](int64_t task) {
+    if (inside < 2) {
+      {
+        std::lock_guard lock(mutex);
+        first.push_back(task);
+      }
+      ++inside;
+      while (inside < 2) {
+        std::this_thread::yield();
+      }
+    }
+  });
+  CHECK(std::set<int64_t>(first.begin(), first.end()) == std::set<int64_t>{0, 4});
+}
+
+TEST_CASE("pool: more regions at once than it has places for") {
+  const WithThreads with(2);
+  const std::function<int64_t(int)> sumOf = [&](int depth) -> int64_t {
+    if (depth == 0) {
+      return 1;
+    }
+    std::atomic<int64_t> sum{0};
+    ThreadPool::instance().parallelFor(2, [&](int64_t task) { sum += task == 0 ? sumOf(depth - 1) : 1; });
+    return sum;
+  };
+  CHECK(sumOf(100) == 101);
+}
+
+TEST_CASE("pool: a caller sleeps while its helper is late, and finds its result") {
+  const WithThreads with(2);
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> inside{0};
+    int late = 0;  // not atomic: the region's end orders it
+    ThreadPool::instance().parallelFor(2, [&](int64_t task) {
+      ++inside;
+      while (inside < 2) {
+        std::this_thread::yield();
+      }
+      if (task == 1) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        late = round + 1;
+      }
+    });
+    CHECK(late == round + 1);
+  }
+}
+
+TEST_CASE("pool: a run that takes no sleepers does all its work, and says whether it opened regions") {
+  const WithThreads with(2);
+  ThreadPool& pool = ThreadPool::instance();
+  for (const auto helpers : {ThreadPool::Helpers::awake, ThreadPool::Helpers::any, ThreadPool::Helpers::expect}) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // workers fall asleep
+    const ThreadPool::Running running(pool, helpers);
+    CHECK_FALSE(running.openedRegions());
+    std::atomic<int> sum{0};
+    pool.parallelFor(1, [&](int64_t) { ++sum; });
+    CHECK_FALSE(running.openedRegions());
+    pool.parallelFor(9, [&](int64_t task) { sum += static_cast<int>(task); });
+    CHECK(running.openedRegions());
+    CHECK(sum == 37);
+  }
+}
+
+TEST_CASE("pool: many short regions from several callers, beside jobs") {
+  const WithThreads with(3);
+  ThreadPool& pool = ThreadPool::instance();
+  std::atomic<int> wrong{0};
+  CountingJob::order.clear();
+  std::vector<CountingJob> jobs;
+  for (int i = 0; i < 50; ++i) {
+    jobs.emplace_back(i);
+  }
+  std::vector<std::thread> callers;
+  for (int c = 0; c < 3; ++c) {
+    callers.emplace_back([&, c] {
+      const ThreadPool::Running running(pool, c == 0 ? ThreadPool::Helpers::awake : ThreadPool::Helpers::expect);
+      for (int round = 0; round < 2000; ++round) {
+        std::vector<int> squares(static_cast<size_t>(2 + round % 30));  // plain memory: the region orders it
+        pool.parallelFor(static_cast<int64_t>(squares.size()),
+                         [&](int64_t task) { squares[static_cast<size_t>(task)] = static_cast<int>(task * task); });
+        for (size_t i = 0; i < squares.size(); ++i) {
+          wrong += squares[i] != static_cast<int>(i * i);
+        }
+      }
+    });
+  }
+  for (auto& job : jobs) {
+    CHECK(pool.submit(&job).ok());
+  }
+  for (auto& caller : callers) {
+    caller.join();
+  }
+  CountingJob::waitFor(50);
   CHECK(wrong == 0);
 }
 

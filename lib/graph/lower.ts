@@ -3,6 +3,7 @@ import { GraphError } from "../errors.js";
 import { alignUp, planArena } from "./arena.js";
 import { opSchemas, type OpName } from "./opSchema.js";
 import { fuse } from "./passes/fuse.js";
+import { fuseBackward } from "./passes/fuseBackward.js";
 import { Ir, type GraphRoots, type IrNode, type IrValue } from "./passes/ir.js";
 import { Allocation, channelsOf, claimPlaces, densePlacement, isStructural, type Placement } from "./placement.js";
 import { PROGRAM_VERSION, type Buffer, type Program, type Step, type Storage } from "./program.js";
@@ -21,6 +22,7 @@ const inPlaceOperands: Partial<Record<OpName, readonly number[]>> = {
   add: [0, 1],
   "batchNorm.inference": [0],
   "activation.backward": [1, 0],
+  "batchNorm.trainBackward": [4],
 };
 
 /** Ops that update State in place, as commit steps; each result replaces the operand at this position. */
@@ -49,7 +51,10 @@ interface PlacedOperand {
  */
 export function lower(roots: GraphRoots, options: LowerOptions): Program {
   const ir = new Ir(roots);
-  if (options.fuse !== false) fuse(ir);
+  if (options.fuse !== false) {
+    fuse(ir);
+    fuseBackward(ir);
+  }
   return new Lowering(ir, options.rows).program();
 }
 

@@ -52,8 +52,11 @@ export const opSchemas = {
   },
   /** Padding never wins; NaN propagates. */
   maxPool2d: { operands: ["x"], results: ["y"], attributes: pool },
-  /** The gradient goes to the first maximum of each window in row-major order (a NaN counts as a maximum). */
-  "maxPool2d.backward": { operands: ["x", "dy"], results: ["dx"], attributes: pool },
+  /**
+   * The gradient goes to the first maximum of each window in row-major order (a NaN counts as a maximum). With an
+   * activation x is what it returned, and dx is the gradient of its argument. sums[c] = sum over live pixels of dx[.,c].
+   */
+  "maxPool2d.backward": { operands: ["x", "dy"], results: ["dx", "sums?"], attributes: [...pool, ...epilogue] },
   /** Divides by the window clipped to the image, or (countIncludePad) clipped to the declared padding: PyTorch's rule. */
   avgPool2d: { operands: ["x"], results: ["y"], attributes: [...pool, "countIncludePad"] },
   "avgPool2d.backward": { operands: ["dy"], results: ["dx"], attributes: [...pool, "countIncludePad"] },
@@ -75,10 +78,11 @@ export const opSchemas = {
     results: ["y", "mean", "variance"],
     attributes: ["epsilon", ...epilogue],
   },
+  /** With an activation (and then beta) dy is the gradient of act(y); act'(y) comes from y, computed again as train does. sums[c] = sum over live pixels of dx[.,c]. */
   "batchNorm.trainBackward": {
-    operands: ["x", "gamma", "mean", "variance", "dy"],
-    results: ["dx", "dgamma", "dbeta"],
-    attributes: ["epsilon"],
+    operands: ["x", "gamma", "mean", "variance", "dy", "beta?"],
+    results: ["dx", "dgamma", "dbeta", "sums?"],
+    attributes: ["epsilon", ...epilogue],
   },
   /** running = (1 - momentum) * running + momentum * batch; the variance unbiased by count/(count-1), count = rows * pixelsPerRow. In place on State. */
   "batchNorm.updateStatistics": {
@@ -103,8 +107,8 @@ export const opSchemas = {
   /** y[c] = sum over live pixels of x[.,c]: the gradient of a bias. */
   channelSum: { operands: ["x"], results: ["y"], attributes: [] },
   activation: { operands: ["x"], results: ["y"], attributes: epilogue },
-  /** dx = dy * act'(x), computed from y alone: every activation here is invertible enough for that (slope >= 0). */
-  "activation.backward": { operands: ["y", "dy"], results: ["dx"], attributes: epilogue },
+  /** dx = dy * act'(x), computed from y alone: every activation here is invertible enough for that (slope >= 0). sums[c] = sum over live pixels of dx[.,c]. */
+  "activation.backward": { operands: ["y", "dy"], results: ["dx", "sums?"], attributes: epilogue },
   /** Along the last axis. */
   softmax: { operands: ["x"], results: ["y"], attributes: [] },
   "softmax.backward": { operands: ["y", "dy"], results: ["dx"], attributes: [] },

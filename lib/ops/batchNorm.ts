@@ -1,6 +1,6 @@
 /** Batch normalisation with PyTorch's meaning: biased variance normalises, unbiased variance is remembered. */
 import { GraphError } from "../errors.js";
-import { makeNode, type GraphNode, type OpDefinition, type Value } from "../graph/value.js";
+import { makeNode, type Attributes, type OpDefinition, type Value } from "../graph/value.js";
 import { sizeOf } from "../shape/values.js";
 import { epilogue, makeOne, requireF32, requireShape, secondOrder } from "./define.js";
 
@@ -19,18 +19,19 @@ const trainBackwardDefinition: OpDefinition = {
 };
 
 /** dx like x, dgamma and dbeta like gamma. */
-function emitBackward(definition: OpDefinition, node: GraphNode, operands: readonly Value[]): readonly Value[] {
+function emitBackward(definition: OpDefinition, operands: readonly Value[], attributes: Attributes): readonly Value[] {
   const [x, gamma] = operands as [Value, Value];
   const perChannel = { shape: gamma.shape, batched: false };
   const results = [{ shape: x.shape, batched: x.batched }, perChannel, perChannel];
-  return makeNode(definition, operands, { epsilon: node.attributes["epsilon"]! }, results);
+  return makeNode(definition, operands, attributes, results);
 }
 
 const inferenceDefinition: OpDefinition = {
   name: "batchNorm.inference",
   gradient: (node, [dy]) => {
     const [x, gamma, , mean, variance] = node.operands as Value[];
-    return [...emitBackward(inferenceBackwardDefinition, node, [x!, gamma!, mean!, variance!, dy!])];
+    const epsilon = node.attributes["epsilon"]!;
+    return [...emitBackward(inferenceBackwardDefinition, [x!, gamma!, mean!, variance!, dy!], { epsilon })];
   },
   flops: ([x]) => flopsPerElement * sizeOf(x!),
 };
@@ -43,7 +44,8 @@ const trainDefinition: OpDefinition = {
     }
     const [x, gamma] = node.operands as Value[];
     const [, mean, variance] = node.results;
-    return [...emitBackward(trainBackwardDefinition, node, [x!, gamma!, mean!, variance!, dy!])];
+    const attributes = { epsilon: node.attributes["epsilon"]!, ...epilogue() };
+    return [...emitBackward(trainBackwardDefinition, [x!, gamma!, mean!, variance!, dy!], attributes)];
   },
   flops: ([x]) => (flopsPerElement + 3) * sizeOf(x!),
 };

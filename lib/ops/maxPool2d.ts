@@ -1,13 +1,13 @@
 /** Max pooling. */
 import type { OpDefinition, Value } from "../graph/value.js";
 import { resolvePoolWindow, type PoolWindowOptions } from "../shape/pool2d.js";
-import { makeOne, poolWindow, requireImage, secondOrder } from "./define.js";
+import { epilogue, makeOne, poolWindow, requireImage, secondOrder } from "./define.js";
 
 const backwardDefinition: OpDefinition = { name: "maxPool2d.backward", gradient: secondOrder };
 const definition: OpDefinition = {
   name: "maxPool2d",
   gradient: ({ operands: [x], attributes }, [dy]) => [
-    makeOne(backwardDefinition, [x, dy], attributes, x!.shape, x!.batched),
+    makeOne(backwardDefinition, [x, dy], { ...attributes, ...epilogue() }, x!.shape, x!.batched),
   ],
 };
 

@@ -104,20 +104,20 @@ TEST_CASE("activation.backward: from y alone, strided and in place of either ope
         CAPTURE(kind);
         CAPTURE(channels);
         const RunOptions options{.capacity = 4, .rows = 3};
-        Tensor x({4, 3, channels}, {.gap = gap}), y = x, dy = x, dx = x;
+        Tensor x({4, 3, channels}, {.gap = gap}), y = x, dy = x, dx = x, none;
         x.randomize(3, 3);
         for (int64_t i = 0; i < x.liveElements(3); ++i) x.element(i) *= 3;
         dy.randomize(4, 3);
         CHECK(runOp("activation", {&x}, {&y}, {double(kind), kSlope}, options).ok());
-        CHECK(runOp("activation.backward", {&y, &dy}, {&dx}, {double(kind), kSlope}, options).ok());
+        CHECK(runOp("activation.backward", {&y, &dy}, {&dx, &none}, {double(kind), kSlope}, options).ok());
         for (int64_t i = 0; i < x.liveElements(3); ++i) {
           const double value = y.element(i), expected = dy.element(i) * slopeAt(kind, kSlope, value);
           const double magnitude = std::abs(dy.element(i)) * (1 + value * value);
           CHECK(near(dx.element(i), expected, 4 * kEpsilon * magnitude));
         }
         Tensor overDy = dy, overY = y;
-        CHECK(runOp("activation.backward", {&y, &overDy}, {&overDy}, {double(kind), kSlope}, options).ok());
-        CHECK(runOp("activation.backward", {&overY, &dy}, {&overY}, {double(kind), kSlope}, options).ok());
+        CHECK(runOp("activation.backward", {&y, &overDy}, {&overDy, &none}, {double(kind), kSlope}, options).ok());
+        CHECK(runOp("activation.backward", {&overY, &dy}, {&overY, &none}, {double(kind), kSlope}, options).ok());
         for (int64_t i = 0; i < x.liveElements(3); ++i) {
           CHECK(overDy.element(i) == dx.element(i));
           CHECK(overY.element(i) == dx.element(i));
@@ -127,12 +127,33 @@ TEST_CASE("activation.backward: from y alone, strided and in place of either ope
   }
 }
 
+TEST_CASE("activation.backward: channel sums are those of channelSum, bit for bit") {
+  for (const int64_t channels : {1, 3, 6, 16, 20, 33, 64, 300, 5000}) {
+    for (const int64_t gap : {int64_t{0}, int64_t{2}}) {
+      CAPTURE(channels);
+      CAPTURE(gap);
+      const int64_t capacity = 60'000 / channels + 3, rows = capacity - 2;
+      const RunOptions options{.capacity = capacity, .rows = rows};
+      Tensor y({capacity, 3, channels}, {.gap = gap}), dy = y, dx = y, sums({channels}, {.batched = false}),
+                                                       expected = sums;
+      y.randomize(3, rows);
+      dy.randomize(4, rows);
+      CHECK(runOp("activation.backward", {&y, &dy}, {&dx, &sums}, {1, 0}, options).ok());
+      CHECK(runOp("channelSum", {&dx}, {&expected}, {}, options).ok());
+      for (int64_t c = 0; c < channels; ++c) REQUIRE(sums.element(c) == expected.element(c));
+      for (int64_t i = 0; i < y.liveElements(rows); ++i) {
+        REQUIRE(dx.element(i) == (y.element(i) > 0 ? dy.element(i) : 0));
+      }
+    }
+  }
+}
+
 TEST_CASE("activation.backward: a dead relu passes 0 where dy is NaN") {
-  Tensor y({1, 2}), dy({1, 2}), dx({1, 2});
+  Tensor y({1, 2}), dy({1, 2}), dx({1, 2}), none;
   y.element(0) = 0;
   y.element(1) = 1;
   dy.fill(kNan, 1);
-  CHECK(runOp("activation.backward", {&y, &dy}, {&dx}, {1, 0}, {}).ok());
+  CHECK(runOp("activation.backward", {&y, &dy}, {&dx, &none}, {1, 0}, {}).ok());
   CHECK(dx.element(0) == 0);
   CHECK(std::isnan(dx.element(1)));
 }
@@ -150,7 +171,8 @@ TEST_CASE("activation: large enough to be split among threads") {
 }
 
 TEST_CASE("activation: refusals") {
-  Tensor x({2, 4}), y({2, 4}), other({2, 5}), bytes({2, 4}, {.dtype = Dtype::u8});
+  Tensor x({2, 4}), y({2, 4}), other({2, 5}), bytes({2, 4}, {.dtype = Dtype::u8}), none;
+  Tensor four({4}, {.batched = false}), five({5}, {.batched = false}), rows({4});
   CHECK(refusal("activation", {&x}, {&y}, {1, 0}) == "");
   CHECK(refusal("activation", {&x}, {&y}, {6, 0}) == "activation: activation must be an integer from 0 to 5, got 6");
   CHECK(refusal("activation", {&x}, {&y}, {0.5, 0}) ==
@@ -159,8 +181,13 @@ TEST_CASE("activation: refusals") {
   CHECK(refusal("activation", {&bytes}, {&y}, {1, 0}) == "activation: x must be f32, got u8");
   CHECK(refusal("activation", {&x}, {&other}, {1, 0}) ==
         "activation: y must have the shape of x [2,4] batched, got [2,5] batched");
-  CHECK(refusal("activation.backward", {&x, &other}, {&y}, {1, 0}) ==
+  CHECK(refusal("activation.backward", {&x, &other}, {&y, &none}, {1, 0}) ==
         "activation.backward: dy must have the shape of y [2,4] batched, got [2,5] batched");
+  CHECK(refusal("activation.backward", {&x, &y}, {&y, &four}, {1, 0}) == "");
+  CHECK(refusal("activation.backward", {&x, &y}, {&y, &five}, {1, 0}) ==
+        "activation.backward: sums must be [4], got [5]");
+  CHECK(refusal("activation.backward", {&rows, &rows}, {&rows, &four}, {1, 0}) ==
+        "activation.backward: y must have channels behind its rows, got [4] batched");
   CHECK(kernelOf("activation", {&x}, {&y}, {1, 0}).starts_with("activation_fwd_f32__"));
 }
 

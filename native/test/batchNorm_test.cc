@@ -145,14 +145,43 @@ TEST_CASE("batchNorm.train: NaN stays in its channel") {
   }
 }
 
-void checkBackward(Tensor& x, int64_t capacity, int64_t rows, bool train) {
+// `activation`: 0, or that of a relu behind the training form, with the channel sums of dx and in place of dy.
+void checkBackward(Tensor& x, int64_t capacity, int64_t rows, bool train, int activation = 0) {
   const int64_t channels = x.desc.channels(), pixels = x.desc.livePixels(rows);
   Tensor dy = x, dx = x, dgamma({channels}, {.batched = false}), dbeta = dgamma;
   dy.randomize(11, rows);
   Tensor gamma = vectorOf(channels, 2), mean = vectorOf(channels, 3), variance = vectorOf(channels, 4, 1.5f);
   const char* op = train ? "batchNorm.trainBackward" : "batchNorm.inferenceBackward";
   const RunOptions options{.capacity = capacity, .rows = rows};
-  CHECK(runOp(op, {&x, &gamma, &mean, &variance, &dy}, {&dx, &dgamma, &dbeta}, {kEps}, options).ok());
+  Tensor none, beta = vectorOf(channels, 5), sums = beta, unfused = dy;
+  if (!train) {
+    CHECK(runOp(op, {&x, &gamma, &mean, &variance, &dy}, {&dx, &dgamma, &dbeta}, {kEps}, options).ok());
+  } else if (activation == 0) {
+    CHECK(runOp(op, {&x, &gamma, &mean, &variance, &dy, &none}, {&dx, &dgamma, &dbeta, &none}, {kEps, 0, 0}, options)
+              .ok());
+  } else {
+    // What it fuses: the forward op and the gradient of its activation, then the sums of dx. All of it exactly.
+    Tensor y = x;
+    const double kind = activation;
+    CHECK(runOp("batchNorm.inference", {&x, &gamma, &beta, &mean, &variance}, {&y}, {kEps, kind, 0.5}, options).ok());
+    CHECK(runOp("activation.backward", {&y, &dy}, {&unfused, &none}, {kind, 0.5}, options).ok());
+    Tensor expectedDx = x, expectedGamma = dgamma, expectedBeta = dbeta, expectedSums = sums;
+    CHECK(runOp(op, {&x, &gamma, &mean, &variance, &unfused, &none},
+                {&expectedDx, &expectedGamma, &expectedBeta, &none}, {kEps, 0, 0}, options)
+              .ok());
+    CHECK(runOp("channelSum", {&expectedDx}, {&expectedSums}, {}, options).ok());
+    dx = dy;
+    CHECK(
+        runOp(op, {&x, &gamma, &mean, &variance, &dx, &beta}, {&dx, &dgamma, &dbeta, &sums}, {kEps, kind, 0.5}, options)
+            .ok());
+    for (int64_t c = 0; c < channels; ++c) {
+      REQUIRE(dgamma.element(c) == expectedGamma.element(c));
+      REQUIRE(dbeta.element(c) == expectedBeta.element(c));
+      REQUIRE(sums.element(c) == expectedSums.element(c));
+      for (int64_t p = 0; p < pixels; ++p) REQUIRE(dx.at(p, c) == expectedDx.at(p, c));
+    }
+    return;
+  }
   const auto n = static_cast<double>(pixels);
   for (int64_t c = 0; c < channels; ++c) {
     CAPTURE(c);
@@ -191,6 +220,9 @@ TEST_CASE("batchNorm backward: both forms, few and many channels, strided, sever
           Tensor x({3, pixels, channels}, {.gap = gap});
           x.randomize(6, 2);
           checkBackward(x, 3, 2, train);
+          if (train) {
+            for (const int activation : {1, 2, 5}) checkBackward(x, 3, 2, train, activation);
+          }
         }
       }
     }
@@ -200,6 +232,7 @@ TEST_CASE("batchNorm backward: both forms, few and many channels, strided, sever
       Tensor x({capacity, 3, channels});
       x.randomize(7, rows);
       checkBackward(x, capacity, rows, train);
+      if (train) checkBackward(x, capacity, rows, train, 1);
     }
   }
 }
@@ -261,7 +294,20 @@ TEST_CASE("batchNorm: refusals") {
         "batchNorm.train: y must have the shape of x [2,4] batched, got [2,5] batched");
   CHECK(refusal("batchNorm.train", {&rows, &four, &four}, {&rows, &four, &four}, {kEps, 0, 0}) ==
         "batchNorm.train: x must have channels behind its rows, got [4] batched");
-  CHECK(refusal("batchNorm.trainBackward", {&x, &four, &four, &four, &wide}, {&y, &four, &four}, {kEps}) ==
+  Tensor none;
+  const auto backward = [&](Tensor& dy, Tensor& beta, Tensor& sums, double activation) {
+    return refusal("batchNorm.trainBackward", {&x, &four, &four, &four, &dy, &beta}, {&y, &four, &four, &sums},
+                   {kEps, activation, 0});
+  };
+  CHECK(backward(y, none, none, 0) == "");
+  CHECK(backward(y, four, five, 1) == "batchNorm.trainBackward: sums must be [4], got [5]");
+  CHECK(backward(y, five, four, 1) == "batchNorm.trainBackward: beta must be [4], got [5]");
+  CHECK(backward(y, four, four, 6) == "batchNorm.trainBackward: activation must be an integer from 0 to 5, got 6");
+  CHECK(backward(y, four, none, 0) ==
+        "batchNorm.trainBackward: activation and beta must come together, got activation 0 with beta");
+  CHECK(backward(y, none, none, 1) ==
+        "batchNorm.trainBackward: activation and beta must come together, got activation 1 without beta");
+  CHECK(backward(wide, none, none, 0) ==
         "batchNorm.trainBackward: dy must have the shape of x [2,4] batched, got [2,5] batched");
   CHECK(refusal("batchNorm.inferenceBackward", {&x, &four, &four, &four, &y}, {&y, &five, &four}, {kEps}) ==
         "batchNorm.inferenceBackward: dgamma must be [4], got [5]");

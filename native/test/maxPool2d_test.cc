@@ -33,6 +33,12 @@ void naive(const Window& window, Tensor& x, Tensor& dy, int64_t rows, Tensor& y,
   }
 }
 
+std::vector<double> backwardAttributes(const Window& window, int activation) {
+  std::vector<double> attributes = window.attributes();
+  attributes.insert(attributes.end(), {static_cast<double>(activation), 0.25});
+  return attributes;
+}
+
 bool same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 void check(const Window& window, int64_t channels, int64_t gap, int64_t capacity, int64_t rows, int steps,
@@ -50,9 +56,23 @@ void check(const Window& window, int64_t channels, int64_t gap, int64_t capacity
   naive(window, x, dy, rows, expectedY, expectedDx);
   const RunOptions run{.capacity = capacity, .rows = rows};
   CHECK(runOp("maxPool2d", {&x}, {&y}, window.attributes(), run).ok());
-  CHECK(runOp("maxPool2d.backward", {&x, &dy}, {&dx}, window.attributes(), run).ok());
+  Tensor none;
+  CHECK(runOp("maxPool2d.backward", {&x, &dy}, {&dx, &none}, backwardAttributes(window, 0), run).ok());
   for (int64_t i = 0; i < y.liveElements(rows); ++i) REQUIRE(same(y.element(i), expectedY.element(i)));
   for (int64_t i = 0; i < x.liveElements(rows); ++i) REQUIRE(dx.element(i) == expectedDx.element(i));
+  if (withNan) return;
+  // Behind a leaky relu, and with channel sums. Integers and their quarters: exact in any order.
+  Tensor sums({channels}, {.batched = false});
+  CHECK(runOp("maxPool2d.backward", {&x, &dy}, {&dx, &sums}, backwardAttributes(window, 2), run).ok());
+  std::vector<double> expectedSums(static_cast<size_t>(channels));
+  for (int64_t i = 0; i < x.liveElements(rows); ++i) {
+    const double expected = (x.element(i) <= 0 ? 0.25 : 1) * static_cast<double>(expectedDx.element(i));
+    REQUIRE(static_cast<double>(dx.element(i)) == expected);
+    expectedSums[static_cast<size_t>(i % channels)] += expected;
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    REQUIRE(static_cast<double>(sums.element(c)) == expectedSums[static_cast<size_t>(c)]);
+  }
 }
 
 TEST_CASE("maxPool2d: every window, any number of channels, strided, ties") {
@@ -110,8 +130,13 @@ TEST_CASE("maxPool2d: refusals") {
   CHECK(forward(image, three, {1, 1, 1, 1, 0, 0, 0, 1}) ==
         "maxPool2d: every window must reach into the image, got width 2 with padding 0 + 1, kernel 1, stride 1 and 3 "
         "windows");
-  CHECK(refusal("maxPool2d.backward", {&x, &y}, {&dx}, {2, 2, 2, 2, 0, 0, 0, 0}) == "");
-  CHECK(refusal("maxPool2d.backward", {&x, &y}, {&turned}, {2, 2, 2, 2, 0, 0, 0, 0}) ==
+  Tensor none, four({4}, {.batched = false});
+  CHECK(refusal("maxPool2d.backward", {&x, &y}, {&dx, &none}, {2, 2, 2, 2, 0, 0, 0, 0, 0, 0}) == "");
+  CHECK(refusal("maxPool2d.backward", {&x, &y}, {&dx, &none}, {2, 2, 2, 2, 0, 0, 0, 0, 6, 0}) ==
+        "maxPool2d.backward: activation must be an integer from 0 to 5, got 6");
+  CHECK(refusal("maxPool2d.backward", {&x, &y}, {&dx, &four}, {2, 2, 2, 2, 0, 0, 0, 0, 0, 0}) ==
+        "maxPool2d.backward: sums must be [3], got [4]");
+  CHECK(refusal("maxPool2d.backward", {&x, &y}, {&turned, &none}, {2, 2, 2, 2, 0, 0, 0, 0, 0, 0}) ==
         "maxPool2d.backward: the number of windows along the height must be (size 6 + padding 0 + 0 - kernel 2) / "
         "stride 2 + 1, "
         "got 2");

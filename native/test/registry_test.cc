@@ -35,7 +35,8 @@ TEST_CASE("registry: what may commit, prepare and work in place") {
     CHECK(entry.commit == commit.contains(entry.name));
     CHECK(entry.prepare == prepare.contains(entry.name));
   }
-  for (const char* name : {"activation", "activation.backward", "add", "batchNorm.inference"})
+  for (const char* name :
+       {"activation", "activation.backward", "add", "batchNorm.inference", "batchNorm.trainBackward"})
     CHECK(findOp(name)->inPlace);
   for (const char* name : {"maxPool2d", "conv2d", "softmax", "batchNorm.train"}) CHECK(!findOp(name)->inPlace);
 }

@@ -63,7 +63,7 @@ function backward(a: Activation, shape: readonly number[], name: string, values:
       { shape, batched: true, values },
       { shape, batched: true, values: normal },
     ],
-    results: [{ shape, batched: true }],
+    results: [{ shape, batched: true }, undefined],
     attributes: { activation: a.code, slope: a.slope ?? 0 },
     rows: shape[0]!,
   };
@@ -71,6 +71,12 @@ function backward(a: Activation, shape: readonly number[], name: string, values:
     { ...step, inPlace: [[0, 1]] },
     { ...step, name: `${step.name}, over y`, inPlace: [[0, 0]] },
   ];
+}
+
+/** With the channel sums of dx: the gradient of a bias, fused. */
+function backwardWithSums(a: Activation, shape: readonly number[]): StepCase {
+  const [step] = backward(a, shape, `${shape.join("x")}, sums`, a.results);
+  return { ...step!, results: [step!.results[0], { shape: [shape.at(-1)!] }] };
 }
 
 const widths = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33];
@@ -85,6 +91,13 @@ export const cases: readonly StepCase[] = activations.flatMap((a) => [
   ...backward(a, [3, 4, 4, 5], "at zero", (random, index, size) =>
     random.integer(3) === 0 ? 0 : a.results(random, index, size),
   ),
+  ...[
+    [3, 4, 5, 3],
+    [3, 4, 4, 16],
+    [3, 33, 37, 6],
+    [2, 3, 3, 33],
+    [5, 9],
+  ].map((shape) => backwardWithSums(a, shape)),
 ]);
 
 export const errors: readonly ErrorCase[] = [

@@ -111,13 +111,54 @@ function variants(c: Normalised, forwardOnly: boolean): StepCase[] {
     {
       name: c.name,
       op: "batchNorm.trainBackward",
-      operands: given,
-      results: [x, ...statistics],
-      attributes: backward,
+      operands: [...given, undefined],
+      results: [x, ...statistics, undefined],
+      attributes: { ...backward, activation: 0, slope: 0 },
       rows,
+      inPlace: [[0, 4]],
     },
   ];
 }
+
+/** The training gradient with what fusion adds: that of an activation behind the norm, and the channel sums of dx. */
+function fusedBackward(c: Normalised, sums: boolean): StepCase {
+  const channels = c.shape[c.shape.length - 1]!;
+  const { activation = 0, slope = 0 } = c;
+  const x: OperandSpec = { shape: c.shape, batched: true, values: c.values ?? normal };
+  return {
+    name: `${c.name}, fused${sums ? ", sums" : ""}`,
+    op: "batchNorm.trainBackward",
+    operands: [
+      x,
+      perChannel(channels, symmetric),
+      perChannel(channels, c.mean ?? symmetric),
+      perChannel(channels, positive),
+      { ...x, values: normal },
+      activation === 0 ? undefined : perChannel(channels, normal),
+    ],
+    results: [x, { shape: [channels] }, { shape: [channels] }, sums ? { shape: [channels] } : undefined],
+    attributes: { epsilon, activation, slope },
+    rows: c.shape[0]!,
+    inPlace: [[0, 4]],
+  };
+}
+const fusedBackwards: readonly Normalised[] = [
+  ...fused,
+  ...[1, 2, 3, 5, 8, 17, 33].map((channels): Normalised => ({
+    name: `${String(channels)} channels, relu`,
+    shape: [3, 4, 5, channels],
+    activation: 1,
+  })),
+  { name: "many pixels, relu", shape: [3, 33, 37, 6], activation: 1 },
+  {
+    name: "a mean of 1000, leaky relu",
+    shape: [3, 6, 5, 9],
+    activation: 2,
+    slope: 0.1,
+    values: offsetBy(1000),
+    mean: offsetBy(1000),
+  },
+];
 
 function updates(): StepCase[] {
   const of = (name: string, channels: number, rows: number, pixelsPerRow: number, momentum: number): StepCase => ({
@@ -173,6 +214,8 @@ const notANumber: Normalised = {
 export const cases: readonly StepCase[] = [
   ...table.flatMap((c) => variants(c, false)),
   ...fused.flatMap((c) => variants(c, true)),
+  ...fusedBackwards.flatMap((c) => [false, true].map((sums) => fusedBackward(c, sums))),
+  ...[table[0]!, table[5]!].map((c) => fusedBackward(c, true)),
   ...variants(notANumber, true),
   ...updates(),
   ...folds(),

@@ -21,9 +21,51 @@ export function pool(c: Pooling, name: string, values: Distribution): StepCase[]
       rows,
       build: ([v]) => maxPool2d(v!, options),
     },
-    { name, op: "maxPool2d.backward", operands: [image, gradient], results: [image], attributes, rows },
+    {
+      name,
+      op: "maxPool2d.backward",
+      operands: [image, gradient],
+      results: [image, undefined],
+      attributes: { ...attributes, activation: 0, slope: 0 },
+      rows,
+    },
   ];
 }
+
+/** The backward op with what fusion adds: the gradient of the activation that made x, and the channel sums of dx. */
+function fused(c: Pooling, activation: number, values: Distribution, sums: boolean): StepCase {
+  const { attributes, rows, x, y } = sizePooling(c);
+  return {
+    name: `${c.name}: behind activation ${String(activation)}${sums ? ", sums" : ""}`,
+    op: "maxPool2d.backward",
+    operands: [
+      { shape: x, batched: true, values },
+      { shape: y, batched: true, values: normal },
+    ],
+    results: [{ shape: x, batched: true }, sums ? { shape: [x[3]!] } : undefined],
+    attributes: { ...attributes, activation, slope: activation === 2 ? 0.1 : 0 },
+    rows,
+  };
+}
+
+const clipped =
+  (most: number): Distribution =>
+  (random) =>
+    Math.min(most, Math.max(0, random.uniform(-4, 9)));
+const activated: readonly (readonly [number, Distribution])[] = [
+  [0, normal],
+  [1, clipped(Infinity)],
+  [2, normal],
+  [3, (random) => random.unit()],
+  [4, (random) => random.uniform(-1, 1)],
+  [5, clipped(6)],
+];
+/** More pixels in an image than are summed at once, and rows both few and many. */
+const large: readonly Pooling[] = [
+  { name: "many pixels", rows: 2, image: [38, 34, 5], size: 2 },
+  { name: "many pixels, 70 channels", rows: 3, image: [34, 36, 70], size: 2 },
+  { name: "17 rows", rows: 17, image: [4, 6, 9], size: 2 },
+];
 
 const chosen = (fragment: string): Pooling => poolings.find(({ name }) => name.startsWith(fragment))!;
 const variants: readonly (readonly [string, Distribution])[] = [
@@ -40,6 +82,12 @@ export const cases: readonly StepCase[] = [
   ...["9 channels", "overlapping: 3, stride 2", "padded", "global", "ceil, padded"].flatMap((fragment) =>
     variants.flatMap(([name, values]) => pool(chosen(fragment), `${chosen(fragment).name}: ${name}`, values)),
   ),
+  ...["3 channels", "16 channels", "33 channels", "overlapping: 3, stride 2", "ceil, padded"].flatMap((fragment) =>
+    activated.flatMap(([activation, values]) =>
+      [false, true].map((sums) => fused(chosen(fragment), activation, values, sums)),
+    ),
+  ),
+  ...large.flatMap((c) => activated.slice(0, 2).map(([activation, values]) => fused(c, activation, values, true))),
 ];
 
 export const errors: readonly ErrorCase[] = [

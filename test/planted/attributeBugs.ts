@@ -27,6 +27,8 @@ const epilogues: readonly OpName[] = [
   "add",
   "activation",
 ];
+/** Backward ops that know an activation. */
+const withGradient: readonly OpName[] = ["activation.backward", "maxPool2d.backward", "batchNorm.trainBackward"];
 
 const exchange =
   (first: string, second: string): AttributeBug =>
@@ -65,10 +67,10 @@ export const attributeBugs: readonly PlantedAttribute[] = [
     bug: change("countIncludePad", (v) => 1 - v),
   },
   { name: "activation forgotten", ops: epilogues, bug: change("activation", () => 0) },
-  { name: "activation of the backward op forgotten", ops: ["activation.backward"], bug: change("activation", () => 0) },
+  { name: "activation of the backward op forgotten", ops: withGradient, bug: change("activation", () => 0) },
   {
     name: "leaky slope of another framework",
-    ops: [...epilogues, "activation.backward"],
+    ops: [...epilogues, ...withGradient],
     bug: change("slope", (v) => (v === 0 ? 0 : 0.3)),
   },
   {

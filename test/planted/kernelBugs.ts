@@ -344,7 +344,7 @@ const statistics: readonly PlantedKernel[] = [
     spoiled: (_, operands, attributes, context, run) =>
       run(operands as never, attributes as never, { ...context, rows: context.rows + 1 }),
   },
-  ignores("beta", ["batchNorm.inference", "batchNorm.train", "batchNorm.fold"]),
+  ignores("beta", ["batchNorm.inference", "batchNorm.train", "batchNorm.trainBackward", "batchNorm.fold"]),
   ignores("mean", ["batchNorm.inference", "batchNorm.inferenceBackward", "batchNorm.trainBackward", "batchNorm.fold"]),
   ignores("bias", ["batchNorm.fold"]),
 ];
@@ -425,6 +425,16 @@ const others: readonly PlantedKernel[] = [
         attributes as never,
         context,
       );
+    },
+  },
+  {
+    name: "the first row missing from fused channel sums",
+    ops: ["activation.backward", "maxPool2d.backward", "batchNorm.trainBackward"],
+    spoiled: (real, operands, _attributes, { rows }) => {
+      real();
+      const { dx, sums } = operands as { dx: Tensor; sums: Tensor | undefined };
+      if (sums === undefined) return;
+      forEach({ ...dx, pixels: dx.pixels / rows }, (i, _, c) => (sums.data[sums.offset + c]! -= dx.data[i]!));
     },
   },
   {

@@ -1,6 +1,7 @@
 /** Activations: y = act(x), and the gradient from y alone. */
 import { activationCodes } from "../../graph/opSchema.js";
 import type { Attributes, Operands, ReferenceKernel } from "./kernel.js";
+import { sumChannels } from "./channelSums.js";
 import { spanOf } from "./tensor.js";
 
 /** act(v). NaN propagates: every comparison is false for it and keeps the value. */
@@ -34,7 +35,7 @@ function forward({ x, y }: Operands<"activation">, { activation, slope }: Attrib
  * dy * act'(x) from y = act(x). At the kinks of relu, relu6 and leakyRelu the derivative is that of the outer side, as
  * in PyTorch; slope >= 0 makes y <= 0 there and only there. A dead unit passes 0 even where dy is NaN.
  */
-function gradient(y: number, dy: number, activation: number, slope: number): number {
+export function activationGradient(y: number, dy: number, activation: number, slope: number): number {
   switch (activation) {
     case activationCodes.relu:
       return y <= 0 ? 0 : dy;
@@ -52,7 +53,7 @@ function gradient(y: number, dy: number, activation: number, slope: number): num
 }
 
 function backward(
-  { y, dy, dx }: Operands<"activation.backward">,
+  { y, dy, dx, sums }: Operands<"activation.backward">,
   { activation, slope }: Attributes<"activation.backward">,
 ): void {
   const { pixels, channels } = spanOf(y, dy, dx);
@@ -61,9 +62,10 @@ function backward(
     const fromDy = dy.offset + p * dy.pixelStride;
     const to = dx.offset + p * dx.pixelStride;
     for (let c = 0; c < channels; c++) {
-      dx.data[to + c] = gradient(y.data[fromY + c]!, dy.data[fromDy + c]!, activation, slope);
+      dx.data[to + c] = activationGradient(y.data[fromY + c]!, dy.data[fromDy + c]!, activation, slope);
     }
   }
+  if (sums !== undefined) sumChannels(dx, sums);
 }
 
 export const activationKernel: ReferenceKernel<"activation"> = { run: forward };

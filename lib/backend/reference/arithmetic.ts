@@ -1,7 +1,7 @@
 /** Element-wise ops and sums. */
 import { activated } from "./activation.js";
+import { sumChannels } from "./channelSums.js";
 import type { Attributes, Operands, ReferenceKernel } from "./kernel.js";
-import { zeroedFloat64 } from "./scratch.js";
 import { indexOf, spanOf, type Tensor, type TensorData } from "./tensor.js";
 
 /** y = act(a + b) */
@@ -51,14 +51,8 @@ function rescale({ x, y }: Operands<"rescale">, { scale, offset }: Attributes<"r
   }
 }
 
-/** y[c] = sum over live pixels of x[., c] */
 function channelSum({ x, y }: Operands<"channelSum">): void {
-  const sums = zeroedFloat64("channels", x.channels);
-  for (let p = 0; p < x.pixels; p++) {
-    const from = x.offset + p * x.pixelStride;
-    for (let c = 0; c < x.channels; c++) sums[c]! += x.data[from + c]!;
-  }
-  for (let c = 0; c < x.channels; c++) y.data[y.offset + c] = sums[c]!;
+  sumChannels(x, y);
 }
 
 export const addKernel: ReferenceKernel<"add"> = { run: add };

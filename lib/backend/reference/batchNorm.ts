@@ -2,7 +2,9 @@
  * Batch normalisation over the last dimension: y = act((x - mean) * gamma / sqrt(variance + epsilon) + beta), where
  * mean and variance are given (inference) or those of the live pixels (train).
  */
-import { activated } from "./activation.js";
+import { activationCodes } from "../../graph/opSchema.js";
+import { activated, activationGradient } from "./activation.js";
+import { sumChannels } from "./channelSums.js";
 import type { Attributes, KernelContext, Operands, ReferenceKernel } from "./kernel.js";
 import { zeroedFloat64 } from "./scratch.js";
 import type { Tensor } from "./tensor.js";
@@ -64,16 +66,27 @@ function train(
   normalise(x, y, beta, { activation, slope, scale, mean: (c) => means[c]! });
 }
 
+/** Gradient of one element of batch norm's result, from its x and the gradient behind the activation. */
+type Through = (x: number, dy: number) => number;
+const unchanged: Through = (_, dy) => dy;
+
 /** Sums over the live pixels of one channel: of dy, and of dy * (x - mean). */
-function gradientSums(x: Tensor, dy: Tensor, mean: number, c: number): readonly [sum: number, weighted: number] {
+function gradientSums(
+  x: Tensor,
+  dy: Tensor,
+  mean: number,
+  c: number,
+  through = unchanged,
+): readonly [sum: number, weighted: number] {
   let sum = 0;
   let weighted = 0;
   let fromX = x.offset + c;
   let fromDy = dy.offset + c;
   for (let p = 0; p < x.pixels; p++, fromX += x.pixelStride, fromDy += dy.pixelStride) {
-    const gradient = dy.data[fromDy]!;
+    const value = x.data[fromX]!;
+    const gradient = through(value, dy.data[fromDy]!);
     sum += gradient;
-    weighted += gradient * (x.data[fromX]! - mean);
+    weighted += gradient * (value - mean);
   }
   return [sum, weighted];
 }
@@ -99,26 +112,36 @@ function inferenceBackward(
 
 /** Mean and variance depend on x too: dx = gamma * inverse * (dy - mean of dy - x' * mean of dy * x'). */
 function trainBackward(
-  { x, gamma, mean, variance, dy, dx, dgamma, dbeta }: Operands<"batchNorm.trainBackward">,
-  { epsilon }: Attributes<"batchNorm.trainBackward">,
+  { x, gamma, mean, variance, dy, beta, dx, dgamma, dbeta, sums }: Operands<"batchNorm.trainBackward">,
+  { epsilon, activation, slope: leak }: Attributes<"batchNorm.trainBackward">,
 ): void {
   const { pixels } = x;
   for (let c = 0; c < x.channels; c++) {
     const centre = at(mean, c);
     const inverse = 1 / Math.sqrt(at(variance, c) + epsilon);
-    const [sum, weighted] = gradientSums(x, dy, centre, c);
+    const factor = at(gamma, c) * inverse;
+    const shift = beta === undefined ? 0 : at(beta, c);
+    const through: Through =
+      activation === activationCodes.none
+        ? unchanged
+        : (value, gradient) => {
+            const y = activated((value - centre) * factor + shift, activation, leak);
+            return activationGradient(y, gradient, activation, leak);
+          };
+    const [sum, weighted] = gradientSums(x, dy, centre, c, through);
     dbeta.data[dbeta.offset + c] = sum;
     dgamma.data[dgamma.offset + c] = weighted * inverse;
-    const factor = at(gamma, c) * inverse;
     const meanGradient = sum / pixels;
     const slope = (weighted * inverse * inverse) / pixels;
     let fromX = x.offset + c;
     let fromDy = dy.offset + c;
     let to = dx.offset + c;
     for (let p = 0; p < pixels; p++, fromX += x.pixelStride, fromDy += dy.pixelStride, to += dx.pixelStride) {
-      dx.data[to] = factor * (dy.data[fromDy]! - meanGradient - (x.data[fromX]! - centre) * slope);
+      const value = x.data[fromX]!;
+      dx.data[to] = factor * (through(value, dy.data[fromDy]!) - meanGradient - (value - centre) * slope);
     }
   }
+  if (sums !== undefined) sumChannels(dx, sums);
 }
 
 /** running = (1 - momentum) * running + momentum * batch, the variance unbiased; in place on State. */

@@ -1,4 +1,7 @@
 /** Max pooling. Padding never wins; of equal values the first in row-major order does, and a NaN counts as a maximum. */
+import { activationCodes } from "../../graph/opSchema.js";
+import { activationGradient } from "./activation.js";
+import { sumChannels } from "./channelSums.js";
 import { writePlane } from "./im2col.js";
 import type { Attributes, Operands, ReferenceKernel } from "./kernel.js";
 import { scratchFloat32, scratchFloat64, zeroedFloat64 } from "./scratch.js";
@@ -33,7 +36,10 @@ function forward({ x, y }: Operands<"maxPool2d">, attributes: Attributes<"maxPoo
 }
 
 /** dx[n,h,w,c] = the dy of all windows whose first maximum it is; one float64 plane per sample. */
-function backward({ x, dy, dx }: Operands<"maxPool2d.backward">, attributes: Attributes<"maxPool2d.backward">): void {
+function backward(
+  { x, dy, dx, sums }: Operands<"maxPool2d.backward">,
+  attributes: Attributes<"maxPool2d.backward">,
+): void {
   const { kernelH, kernelW, strideH, strideW, padTop, padLeft } = attributes;
   const image = imageOf(dx);
   const { samples, height, width, channels } = image;
@@ -68,6 +74,17 @@ function backward({ x, dy, dx }: Operands<"maxPool2d.backward">, attributes: Att
     }
     writePlane(plane, image, n);
   }
+  const { activation, slope } = attributes;
+  if (activation !== activationCodes.none) {
+    for (let p = 0; p < dx.pixels; p++) {
+      const from = x.offset + p * x.pixelStride;
+      const to = dx.offset + p * dx.pixelStride;
+      for (let c = 0; c < channels; c++) {
+        dx.data[to + c] = activationGradient(x.data[from + c]!, dx.data[to + c]!, activation, slope);
+      }
+    }
+  }
+  if (sums !== undefined) sumChannels(dx, sums);
 }
 
 export const maxPool2dKernel: ReferenceKernel<"maxPool2d"> = { run: forward };

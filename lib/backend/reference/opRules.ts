@@ -296,13 +296,29 @@ const rules: { readonly [Op in OpName]: Rule } = {
   matmul: matmulRule,
   maxPool2d: pool("x", "y"),
   "maxPool2d.backward": (operands, attributes) =>
-    first(pool("x", "dy")(operands, attributes), like(operands, "dx", "x"), image(operands, "dx")),
+    first(
+      pool("x", "dy")(operands, attributes),
+      like(operands, "dx", "x"),
+      image(operands, "dx"),
+      vector(operands, "sums", channelsOf(operands["x"]!)),
+      epilogue(attributes),
+    ),
   avgPool2d: pool("x", "y"),
   "avgPool2d.backward": pool("dx", "dy"),
   "batchNorm.inference": perChannel("x", ["y"], ["gamma", "beta", "mean", "variance"]),
   "batchNorm.inferenceBackward": perChannel("x", ["dy", "dx"], ["gamma", "mean", "variance", "dgamma", "dbeta"]),
   "batchNorm.train": perChannel("x", ["y"], ["gamma", "beta", "mean", "variance"]),
-  "batchNorm.trainBackward": perChannel("x", ["dy", "dx"], ["gamma", "mean", "variance", "dgamma", "dbeta"]),
+  "batchNorm.trainBackward": (operands, attributes) =>
+    first(
+      perChannel(
+        "x",
+        ["dy", "dx"],
+        ["gamma", "mean", "variance", "beta", "dgamma", "dbeta", "sums"],
+      )(operands, attributes),
+      (attributes["activation"] === activationCodes.none) === (operands["beta"] === undefined)
+        ? undefined
+        : "activation and beta come together",
+    ),
   "batchNorm.updateStatistics": (operands, attributes) =>
     first(
       perChannel(
@@ -329,7 +345,12 @@ const rules: { readonly [Op in OpName]: Rule } = {
   rescale: (operands) => (operands["x"]!.dtype === "i32" ? "x must be f32 or u8, got i32" : like(operands, "y", "x")),
   channelSum: (operands) => first(hasChannels(operands, "x"), vector(operands, "y", channelsOf(operands["x"]!))),
   activation: elementwise("x", "y"),
-  "activation.backward": elementwise("y", "dy", "dx"),
+  "activation.backward": (operands, attributes) =>
+    first(
+      elementwise("y", "dy", "dx")(operands, attributes),
+      operands["sums"] === undefined ? undefined : hasChannels(operands, "y"),
+      vector(operands, "sums", channelsOf(operands["y"]!)),
+    ),
   softmax: (operands) => first(hasChannels(operands, "x"), like(operands, "y", "x")),
   "softmax.backward": (operands) =>
     first(hasChannels(operands, "y"), like(operands, "dy", "y"), like(operands, "dx", "y")),

@@ -35,6 +35,7 @@ const inPlaceOps: ReadonlySet<OpName> = new Set<OpName>([
   "add",
   "rescale",
   "batchNorm.inference",
+  "batchNorm.trainBackward",
   "softmax",
   "softmax.backward",
 ]);

@@ -29,7 +29,8 @@ export function fuse(ir: Ir): void {
   ir.removeDead();
 }
 
-function isPlain(node: IrNode): boolean {
+/** No activation is fused into the node yet. */
+export function isPlain(node: IrNode): boolean {
   return node.attributes["activation"] === activationCodes.none;
 }
 
@@ -88,7 +89,8 @@ function fuseActivation(ir: Ir, activation: IrNode): void {
   ir.remove(activation);
 }
 
-function copyEpilogue(from: IrNode, to: IrNode): void {
+/** The activation of one node becomes that of another. */
+export function copyEpilogue(from: IrNode, to: IrNode): void {
   to.attributes["activation"] = from.attributes["activation"]!;
   to.attributes["slope"] = from.attributes["slope"]!;
 }

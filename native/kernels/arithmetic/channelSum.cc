@@ -1,13 +1,8 @@
 // channelSum: y[c] = sum over live pixels of x[p,c], the gradient of a bias. Chunks and their combination:
 // kernels/reduction.h.
-#include <cstring>
-
-#include "kernels/arithmetic/arithmetic.h"
 #include "kernels/arithmetic/ops.h"
+#include "kernels/channelSums.h"
 #include "kernels/check.h"
-#include "kernels/plan.h"
-#include "kernels/reduction.h"
-#include "kernels/split.h"
 
 namespace striate {
 
@@ -32,15 +27,7 @@ std::unique_ptr<OpPlan> planChannelSum(const OpRequest& request) {
         });
       }
     });
-    const double blockCost = static_cast<double>(chunks * chunking.fold);
-    forRanges(context, chunking.channels, blockCost, kCombineBlock, [&](int64_t begin, int64_t end) {
-      for (int64_t first = begin; first < end; first += kCombineBlock) {
-        double sums[kCombineBlock];
-        const int64_t n = std::min(kCombineBlock, end - first);
-        combineSums(chunking, chunks, partials, columns, first, n, sums);
-        for (int64_t c = 0; c < n; ++c) f32(out[0])[first + c] = static_cast<float>(sums[c]);
-      }
-    });
+    storeChannelSums(context, chunking, chunks, partials, f32(out[0]));
     return okStatus();
   };
   const size_t scratch = static_cast<size_t>(chunking.chunks * chunking.columns) * sizeof(float);

@@ -50,35 +50,53 @@ void batchNormAddMoments(int64_t pixels, int64_t columns, const float* x, int64_
   });
 }
 
+// The gradient before the activation, from the deviation x - mean of a normalised element.
+template <class Act, class Lanes>
+STRIATE_INLINE Vec gradientBehind(Act act, Vec deviation, Vec dy, const BatchNormActivation& behind, int64_t c,
+                                  Lanes lanes, Vec slopes) {
+  if constexpr (Act::code == 0) return dy;
+  const Vec value = fma(deviation, lanes.load(behind.scale + c), lanes.load(behind.beta + c));
+  return activateBackward(act, activate(act, value, slopes), dy, slopes);
+}
+
 void batchNormAddGradients(int64_t pixels, int64_t columns, const float* x, int64_t xStride, const float* mean,
-                           const float* dy, int64_t dyStride, float* sums, float* products) {
-  forColumns(pixels, columns, [&](int64_t p, int64_t c, auto count, auto lanes) STRIATE_BODY {
-    const float* atX = x + p * xStride + c;
-    const float* atDy = dy + p * dyStride + c;
-    const Vec m = lanes.load(mean + c);
-    Vec sum = lanes.load(atDy);
-    Vec product = mul(sum, sub(lanes.load(atX), m));
-    if constexpr (count.count == 4) {
-      const Vec g1 = lanes.load(atDy + dyStride);
-      const Vec g2 = lanes.load(atDy + 2 * dyStride);
-      const Vec g3 = lanes.load(atDy + 3 * dyStride);
-      product = fma(g1, sub(lanes.load(atX + xStride), m), product);
-      const Vec other = fma(g3, sub(lanes.load(atX + 3 * xStride), m), mul(g2, sub(lanes.load(atX + 2 * xStride), m)));
-      product = add(product, other);
-      sum = add(add(sum, g1), add(g2, g3));
-    }
-    lanes.store(sums + c, add(lanes.load(sums + c), sum));
-    lanes.store(products + c, add(lanes.load(products + c), product));
+                           const float* dy, int64_t dyStride, const BatchNormActivation& behind, float* sums,
+                           float* products) {
+  const Vec slopes = Vec::broadcast(behind.slope);
+  withActivation(behind.activation, [&](auto act) STRIATE_BODY {
+    forColumns(pixels, columns, [&](int64_t p, int64_t c, auto count, auto lanes) STRIATE_BODY {
+      const float* atX = x + p * xStride + c;
+      const float* atDy = dy + p * dyStride + c;
+      const Vec m = lanes.load(mean + c);
+      const Vec d0 = sub(lanes.load(atX), m);
+      Vec sum = gradientBehind(act, d0, lanes.load(atDy), behind, c, lanes, slopes);
+      Vec product = mul(sum, d0);
+      if constexpr (count.count == 4) {
+        const Vec d1 = sub(lanes.load(atX + xStride), m), d2 = sub(lanes.load(atX + 2 * xStride), m),
+                  d3 = sub(lanes.load(atX + 3 * xStride), m);
+        const Vec g1 = gradientBehind(act, d1, lanes.load(atDy + dyStride), behind, c, lanes, slopes);
+        const Vec g2 = gradientBehind(act, d2, lanes.load(atDy + 2 * dyStride), behind, c, lanes, slopes);
+        const Vec g3 = gradientBehind(act, d3, lanes.load(atDy + 3 * dyStride), behind, c, lanes, slopes);
+        product = add(fma(g1, d1, product), fma(g3, d3, mul(g2, d2)));
+        sum = add(add(sum, g1), add(g2, g3));
+      }
+      lanes.store(sums + c, add(lanes.load(sums + c), sum));
+      lanes.store(products + c, add(lanes.load(products + c), product));
+    });
   });
 }
 
 void batchNormApplyGradient(int64_t pixels, int64_t columns, const float* x, int64_t xStride, const float* dy,
-                            int64_t dyStride, const float* mean, const float* scale, const float* slope,
-                            const float* offset, float* dx, int64_t dxStride) {
-  forPixels(pixels, columns, [&](int64_t p, int64_t c, auto lanes) STRIATE_BODY {
-    const Vec deviation = sub(lanes.load(x + p * xStride + c), lanes.load(mean + c));
-    const Vec line = fma(deviation, lanes.load(slope + c), lanes.load(offset + c));
-    lanes.store(dx + p * dxStride + c, fma(lanes.load(dy + p * dyStride + c), lanes.load(scale + c), line));
+                            int64_t dyStride, const float* mean, const BatchNormActivation& behind, const float* scale,
+                            const float* slope, const float* offset, float* dx, int64_t dxStride) {
+  const Vec slopes = Vec::broadcast(behind.slope);
+  withActivation(behind.activation, [&](auto act) STRIATE_BODY {
+    forPixels(pixels, columns, [&](int64_t p, int64_t c, auto lanes) STRIATE_BODY {
+      const Vec deviation = sub(lanes.load(x + p * xStride + c), lanes.load(mean + c));
+      const Vec line = fma(deviation, lanes.load(slope + c), lanes.load(offset + c));
+      const Vec gradient = gradientBehind(act, deviation, lanes.load(dy + p * dyStride + c), behind, c, lanes, slopes);
+      lanes.store(dx + p * dxStride + c, fma(gradient, lanes.load(scale + c), line));
+    });
   });
 }
 

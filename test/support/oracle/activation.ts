@@ -1,4 +1,5 @@
 /** Activations, alone and as the epilogue of another op. */
+import { withChannelSums } from "./channelSums.js";
 import { type Attributes, type Bounded, flushed, type Oracle, type Rounding, zeros } from "./tensor.js";
 
 /** 0 none, 1 relu, 2 leaky relu, 3 sigmoid, 4 tanh, 5 relu6: the codes of the schema. */
@@ -60,7 +61,8 @@ export const activation: Oracle = ([x], attributes, { rounding }) => {
   return [epilogue(y, attributes, rounding)];
 };
 
-export const activationBackward: Oracle = ([y, dy], attributes, { rounding }) => {
+export const activationBackward: Oracle = ([y, dy], attributes, context) => {
+  const { rounding } = context;
   const kind = attributes["activation"] ?? 0;
   const slope = attributes["slope"] ?? 0;
   const dx = zeros(y!.shape);
@@ -76,5 +78,5 @@ export const activationBackward: Oracle = ([y, dy], attributes, { rounding }) =>
     const exact = kind === 0 || kind === 1 || kind === 5;
     dx.tolerance[i] = exact ? 0 : 4 * rounding.store * magnitude * Math.abs(d) + flushed;
   }
-  return [dx];
+  return withChannelSums([dx], context);
 };

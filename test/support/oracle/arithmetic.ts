@@ -1,6 +1,7 @@
 /** add, copy, fill, rescale, channelSum. */
 import { epilogue } from "./activation.js";
-import { channelsOf, flushed, type Oracle, pixelsOf, zeros } from "./tensor.js";
+import { sumChannels } from "./channelSums.js";
+import { flushed, type Oracle, zeros } from "./tensor.js";
 
 export const add: Oracle = ([a, b], attributes, { rounding }) => {
   const y = zeros(a!.shape);
@@ -35,16 +36,4 @@ export const rescale: Oracle = ([x], attributes, { rounding }) => {
   return [y];
 };
 
-export const channelSum: Oracle = ([x], _attributes, { rounding }) => {
-  const channels = channelsOf(x!);
-  const y = zeros([channels]);
-  const magnitude = new Float64Array(channels);
-  for (let i = 0; i < x!.data.length; i++) {
-    y.data[i % channels]! += x!.data[i]!;
-    magnitude[i % channels]! += Math.abs(x!.data[i]!);
-  }
-  for (let c = 0; c < channels; c++) {
-    y.tolerance[c] = pixelsOf(x!) * rounding.sum * magnitude[c]! + rounding.store * Math.abs(y.data[c]!) + flushed;
-  }
-  return [y];
-};
+export const channelSum: Oracle = ([x], _attributes, { rounding }) => [sumChannels(x!, rounding)];

@@ -1,11 +1,13 @@
 /** Batch normalisation, PyTorch's meaning: two-pass statistics over all pixels, per channel. */
-import { epilogue } from "./activation.js";
+import { activationBackward, epilogue } from "./activation.js";
+import { withChannelSums } from "./channelSums.js";
 import {
   type Attributes,
   type Bounded,
   channelsOf,
   flushed,
   type Oracle,
+  type OracleContext,
   pixelsOf,
   type Rounding,
   type Tensor,
@@ -124,11 +126,43 @@ export const batchNormInferenceBackward: Oracle = ([x, gamma, mean, variance, dy
   return [dx, dgamma, dbeta];
 };
 
-export const batchNormTrainBackward: Oracle = ([x, gamma, mean, variance, dy], attributes, { rounding }) => {
+/** The gradient before the activation that is fused, which is computed from y again; its error where y is near a kink. */
+function beforeActivation(
+  [x, gamma, mean, variance, dy, beta]: readonly (Tensor | undefined)[],
+  attributes: Attributes,
+  context: OracleContext,
+): Bounded {
+  const kind = attributes["activation"] ?? 0;
+  const slope = attributes["slope"] ?? 0;
+  if (kind === 0) return exact(dy!);
+  const statistics = { mean: exact(mean!), variance: exact(variance!) };
+  const pre = normalize([x!, gamma!, beta!], statistics, { ...attributes, activation: 0 }, context.rounding);
+  const kinks = kind === 5 ? [0, 6] : kind === 1 || kind === 2 ? [0] : [];
+  const steepest = kind === 2 ? Math.abs(1 - slope) : 1;
+  const unsure = pre.data.map((value, i) => (kinks.some((at) => Math.abs(value - at) <= pre.tolerance[i]!) ? 1 : 0));
+  const y = epilogue(pre, attributes, context.rounding);
+  const [before] = activationBackward([y, dy], attributes, { ...context, shapes: context.shapes.slice(0, 1) });
+  const curvature = kind === 3 ? 1 : kind === 4 ? 2 : 0;
+  for (let i = 0; i < before!.data.length; i++) {
+    before!.tolerance[i]! += (unsure[i]! * steepest + curvature * y.tolerance[i]!) * Math.abs(dy!.data[i]!);
+  }
+  return before!;
+}
+
+export const batchNormTrainBackward: Oracle = (operands, attributes, context) => {
+  const [x, gamma, mean, variance] = operands;
+  const { rounding } = context;
+  const dy = beforeActivation(operands, attributes, context);
   const epsilon = attributes["epsilon"]!;
   const channels = channelsOf(x!);
   const pixels = pixelsOf(x!);
-  const { dgamma, dbeta } = parameterGradients([x!, mean!, variance!, dy!], epsilon, rounding);
+  const { dgamma, dbeta } = parameterGradients([x!, mean!, variance!, dy], epsilon, rounding);
+  for (let i = 0; i < dy.data.length; i++) {
+    const c = i % channels;
+    const inverse = 1 / Math.sqrt(variance!.data[c]! + epsilon);
+    dbeta.tolerance[c]! += dy.tolerance[i]!;
+    dgamma.tolerance[c]! += dy.tolerance[i]! * Math.abs(x!.data[i]! - mean!.data[c]!) * inverse;
+  }
   const dx = zeros(x!.shape);
   for (let i = 0; i < dx.data.length; i++) {
     const c = i % channels;
@@ -136,13 +170,13 @@ export const batchNormTrainBackward: Oracle = ([x, gamma, mean, variance, dy], a
     const normal = (x!.data[i]! - mean!.data[c]!) * inverse;
     const normalMagnitude = (Math.abs(x!.data[i]!) + Math.abs(mean!.data[c]!)) * inverse;
     const scale = gamma!.data[c]! * inverse;
-    dx.data[i] = scale * (dy!.data[i]! - dbeta.data[c]! / pixels - (normal * dgamma.data[c]!) / pixels);
+    dx.data[i] = scale * (dy.data[i]! - dbeta.data[c]! / pixels - (normal * dgamma.data[c]!) / pixels);
     const terms =
-      Math.abs(dy!.data[i]!) + (Math.abs(dbeta.data[c]!) + normalMagnitude * Math.abs(dgamma.data[c]!)) / pixels;
-    const carried = (dbeta.tolerance[c]! + normalMagnitude * dgamma.tolerance[c]!) / pixels;
+      Math.abs(dy.data[i]!) + (Math.abs(dbeta.data[c]!) + normalMagnitude * Math.abs(dgamma.data[c]!)) / pixels;
+    const carried = dy.tolerance[i]! + (dbeta.tolerance[c]! + normalMagnitude * dgamma.tolerance[c]!) / pixels;
     dx.tolerance[i] = Math.abs(scale) * (8 * rounding.store * terms + carried) + flushed;
   }
-  return [dx, dgamma, dbeta];
+  return withChannelSums([dx, dgamma, dbeta], context);
 };
 
 /** A single value has no unbiased variance: where PyTorch refuses it, its biased one (0) counts. */

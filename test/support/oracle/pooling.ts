@@ -1,4 +1,6 @@
 /** Maximum and average pooling with their gradients. Sizes of the result come from its shape: it may overhang (ceil). */
+import { activationBackward, slopeAt } from "./activation.js";
+import { withChannelSums } from "./channelSums.js";
 import { ProductSums } from "./convolution.js";
 import { type Attributes, type Bounded, flushed, type Oracle, type Tensor, zeros } from "./tensor.js";
 
@@ -73,12 +75,19 @@ export const maxPool2d: Oracle = ([x], attributes, { shapes }) => {
   return [y];
 };
 
-export const maxPool2dBackward: Oracle = ([x, dy], attributes, { rounding, shapes }) => {
-  const sums = new ProductSums(shapes[0]!);
+export const maxPool2dBackward: Oracle = ([x, dy], attributes, context) => {
+  const sums = new ProductSums(context.shapes[0]!);
   forEachWindow(x!.shape, dy!.shape, attributes, (outIndex, n, c, clipped) => {
     sums.add(firstMaximum(x!, n, c, clipped), dy!.data[outIndex]!, 1);
   });
-  return [sums.close(rounding)];
+  const dx = sums.close(context.rounding);
+  // without an activation, as the gradient of a maxPool2d, there may be no attribute either
+  const [behind] = activationBackward([x, dx], attributes, { ...context, shapes: context.shapes.slice(0, 1) });
+  const kind = attributes["activation"] ?? 0;
+  for (let i = 0; i < dx.data.length; i++) {
+    behind!.tolerance[i]! += Math.abs(slopeAt(kind, attributes["slope"] ?? 0, x!.data[i]!)) * dx.tolerance[i]!;
+  }
+  return withChannelSums([behind!], context);
 };
 
 /** PyTorch's divisor: the window clipped to the image, or to the declared padding. */

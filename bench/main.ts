@@ -76,6 +76,7 @@ class Bench {
   async run(works: readonly Work[]): Promise<number> {
     const { json, svg, quick } = this.options;
     console.log(`${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} threads, Node.js ${process.version}`);
+    if (quick) await this.lanes.load(works, (peer) => !this.absent.has(peer));
     await this.measureMachine();
     console.log(
       `ms: the least of many calls; ratio: the peer's time / ours; im2col: our GFLOP/s with that algorithm; *8: one of 8 in a row\n\n${tableHead()}`,
@@ -119,7 +120,7 @@ class Bench {
     const { options, clock } = this;
     const threads = isSingleThreaded(work) ? [1] : options.threads;
     const measureOptions: MeasureOptions = {
-      ...{ lanes: this.lanes, machine: this.machine, folder: join(folder, "files") },
+      ...{ lanes: this.lanes, machine: this.machine, peaks: this.fmaPeak, folder: join(folder, "files") },
       isThere: (peer) => !this.absent.has(peer),
       ...(clock === undefined ? {} : { roles: quickRoles }),
     };
@@ -165,7 +166,10 @@ class Bench {
       );
     const missed = of(({ reached }) => reached === false);
     const unknown = of(({ reached }) => reached === undefined);
-    console.log(`\n${this.rows.length} rows, each verified before it was measured; written to ${json} and ${svg}`);
+    const seconds = (performance.now() / 1000).toFixed(0);
+    console.log(
+      `\n${this.rows.length} rows in ${seconds} s, each verified before it was measured; written to ${json} and ${svg}`,
+    );
     if (missed.length > 0) console.log(`below their floors:\n${missed.join("\n")}`);
     else console.log("no row is below its floor");
     if (unknown.length > 0)

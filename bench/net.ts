@@ -17,12 +17,12 @@ export function isNet(work: CalledWork): boolean {
 }
 
 /** @throws RangeError where the model has not as many parameters as was published */
-export function buildNet(work: CalledWork | MemoryWork, variant: Variant): Model {
+export function buildNet(work: CalledWork, variant: Variant): Model {
   const node = netNode(work, variant);
   return new striate.Model(node, { parameters: weights(node, work.id) });
 }
 
-function netNode(work: CalledWork | MemoryWork, { repeats, algorithm }: Variant): LayerNode {
+export function netNode(work: CalledWork | MemoryWork, { repeats, algorithm }: Variant): LayerNode {
   switch (work.kind) {
     case "conv":
       return inARow(striate.sequential(work.shape.input).node, [convLayer(work.shape, algorithm)], repeats);
@@ -81,7 +81,7 @@ export function termsOfNet(node: LayerNode): number {
 }
 
 /** Scaled so that the size of values stays the same from layer to layer, however many there are. */
-function weights(node: LayerNode, purpose: string): Map<string, Tensor> {
+export function weights(node: LayerNode, purpose: string): Map<string, Tensor> {
   const drawn = new Map<string, Tensor>();
   for (const { tensor: name, shape } of netParameters(node)) {
     const size = product(shape);

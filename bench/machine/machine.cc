@@ -145,7 +145,7 @@ constexpr bool kStreams = false;
 void copyStreaming(Vec*, const Vec*, std::size_t) {}
 #endif
 
-constexpr std::size_t kBytes = std::size_t{256} << 20;  // far beyond any last-level cache
+constexpr std::size_t kBytes = std::size_t{128} << 20;  // far beyond any last-level cache
 
 Vec* touchedBlock() {
   void* block = std::aligned_alloc(std::size_t{2} << 20, kBytes);
@@ -159,8 +159,8 @@ Vec* touchedBlock() {
 }
 
 void memoryBandwidth(int threads, double milliseconds) {
-  Vec* from = touchedBlock();
-  Vec* to = touchedBlock();
+  static Vec* const from = touchedBlock();
+  static Vec* const to = touchedBlock();
   if (from == nullptr || to == nullptr) {
     std::printf("0 0 0\n");
     return;
@@ -174,8 +174,6 @@ void memoryBandwidth(int threads, double milliseconds) {
   const double plain = best(2, [&](int thread) { copy(to + start(thread), from + start(thread), each); });
   const double streamed = best(2, [&](int thread) { copyStreaming(to + start(thread), from + start(thread), each); });
   std::printf("%.3f %.3f %.3f\n", read, plain, kStreams ? streamed : 0.0);
-  std::free(from);
-  std::free(to);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { PeerFiles, Variant } from "../contenders/contender.js";
-import { ourName, type CalledWork, type ContenderName, type PeerName } from "../work.js";
+import { ourName, type CalledWork, type ContenderName, type PeerName, type Work } from "../work.js";
 import { Lane } from "./lane.js";
 
 /** What a form is measured for. */
@@ -103,6 +103,19 @@ export class Lanes {
       default:
         return Lane.node();
     }
+  }
+
+  /** Starts all processes that some works take, at once. */
+  async load(works: readonly Work[], isThere: (peer: PeerName) => boolean): Promise<void> {
+    const names = new Set(works.flatMap((work) => [ourName(work), ...work.peers.filter(isThere)]));
+    await Promise.all(
+      ["prepare" as const, ...names].map(async (name) => {
+        // What cannot be loaded says so again when it is opened.
+        await this.of(name)
+          .ask("load", { contender: name })
+          .catch(() => {});
+      }),
+    );
   }
 
   /** A fresh process for something that wants to be alone; the caller closes it. */

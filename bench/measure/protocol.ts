@@ -3,6 +3,10 @@ import type { ContenderRequest, PeerFiles, Variant } from "../contenders/contend
 import type { Expectation } from "../verify/expectation.js";
 import type { CalledWork, ContenderName, MemoryWork } from "../work.js";
 
+/** What a result must be; of a model: where to look, and how many terms lead to an element of what ours gives there. */
+export type Expected =
+  Expectation | { readonly judge: "striate's own result"; readonly indices: Int32Array; readonly terms: number };
+
 export interface Questions {
   /** Computes what results must be and writes the files that contenders ask for, into `folder`. */
   prepare: {
@@ -12,8 +16,10 @@ export interface Questions {
       readonly folder: string;
       readonly wanted: readonly (keyof PeerFiles)[];
     };
-    readonly answer: { readonly flops: number; readonly expected: Expectation; readonly files: PeerFiles };
+    readonly answer: { readonly flops: number; readonly expected: Expected; readonly files: PeerFiles };
   };
+  /** Loads the contender's code, so that the first `open` need not. */
+  load: { readonly asked: { readonly contender: ContenderName | "prepare" }; readonly answer: null };
   /** Builds the contender under a name; it is asked for the rest by that. */
   open: {
     readonly asked: ContenderRequest & { readonly contender: ContenderName; readonly key: string };

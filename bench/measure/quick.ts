@@ -22,13 +22,13 @@ const openSeconds = (work: Work): number => {
   switch (work.kind) {
     case "infer":
     case "memory":
-      return work.model.name === "vgg16" ? 5 : 1.2;
+      return work.model.name === "vgg16" ? 6 : 1;
     case "train":
-      return 2.5;
+      return work.backend === "reference" ? 4 : 1.5;
     case "import":
-      return 0.6;
+      return 1;
     default:
-      return 0.35;
+      return 0.3;
   }
 };
 
@@ -49,7 +49,7 @@ export class QuickClock {
       threads.indexOf(count) +
       later.reduce((sum, each) => sum + (isSingleThreaded(each) ? 1 : threads.length), 0);
     const pauses = 0.02 * leastRounds;
-    const perForm = isHeavy(work) ? 1 : left / measurements / forms - pauses;
+    const perForm = isHeavy(work) ? 0.3 : left / measurements / forms - pauses;
     return {
       seconds: Math.max(0.05, Math.min(1, perForm)),
       turnMilliseconds: 40,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PeerFiles, Variant } from "../contenders/contender.js";
 import type { Machine } from "../machine/machine.js";
-import { compareSample } from "../verify/expectation.js";
+import { compareSample, expectSame, type Expectation } from "../verify/expectation.js";
 import { bytesOf, type CalledWork, type ContenderName, type PeerName, type Work } from "../work.js";
 import { filesOf, formsOf, isOpenedPerThreads, type Form, type Lanes, type Role } from "./lanes.js";
 import type { Questions } from "./protocol.js";
@@ -34,6 +34,8 @@ export interface Row {
 export interface MeasureOptions {
   readonly lanes: Lanes;
   readonly machine: Machine | undefined;
+  /** What it reached before, by threads. */
+  readonly peaks: ReadonlyMap<number, number>;
   /** For the peers' files. */
   readonly folder: string;
   readonly isThere: (peer: PeerName) => boolean;
@@ -56,6 +58,8 @@ export const fullBudget = { turnMilliseconds: 120, leastRounds: 3, pauseMillisec
 /** A form whose calls have taken so many times its seconds is done, whatever the rounds: some peers take minutes. */
 const patience = 4;
 const peakMilliseconds = 5;
+/** Clocks fall to nine tenths under load, not further. */
+const peakDoubt = 0.85;
 
 /** A work whose results were found right, open in its processes. */
 export interface OpenWork {
@@ -103,6 +107,7 @@ export async function openWork(
   };
 
   const opened = new Map<string, OpenForm>();
+  let judged: Expectation | undefined;
   const result: OpenForm[] = [];
   for (const form of forms) {
     const each = form.work ?? work;
@@ -117,7 +122,9 @@ export async function openWork(
         entry = { form, key, threads: count, ...(await lane.ask("open", asked)) };
         opened.set(key, entry);
         const sample = await lane.ask("verify", { key, indices: expected.indices });
-        const wrong = compareSample(sample, expected);
+        // Ours is the first form: its result is what the peers' are compared with, where there is no other judge.
+        judged ??= "terms" in expected ? expectSame(sample, expected.indices, expected.terms) : expected;
+        const wrong = compareSample(sample, "terms" in expected ? judged : expected);
         if (wrong !== undefined) throw new Error(`${contender} is wrong on ${each.id} (${nameOf(form)}): ${wrong}`);
       }
       result.push({ ...entry, form });
@@ -145,7 +152,7 @@ export async function measureWork(
   open: OpenWork,
   threads: number,
   budget: Budget,
-  { lanes, machine }: MeasureOptions,
+  { lanes, machine, peaks }: MeasureOptions,
 ): Promise<Row> {
   const entries = open.forms
     .filter((entry) => entry.threads === undefined || entry.threads === threads)
@@ -167,6 +174,10 @@ export async function measureWork(
     }
     await sleep(budget.pauseMilliseconds);
     if (machine !== undefined) fmaPeak = Math.max(fmaPeak, await machine.fmaPeak(threads, peakMilliseconds));
+  }
+  // A burst that had to share a core is no peak.
+  for (let again = 0; machine !== undefined && again < 5 && fmaPeak < peakDoubt * (peaks.get(threads) ?? 0); again++) {
+    fmaPeak = Math.max(fmaPeak, await machine.fmaPeak(threads, 2 * peakMilliseconds));
   }
   const forms = entries.map(({ entry: { form, description, explained }, times }): FormResult => {
     const { repeats } = form.variant;

@@ -16,8 +16,13 @@ async function respond(question: Question): Promise<Questions[keyof Questions]["
   switch (question.name) {
     case "prepare":
       return (await import("./prepare.js")).prepare(question);
+    case "load":
+      if (question.contender === "prepare") await import("./prepare.js");
+      else await contenders[question.contender]();
+      return null;
     case "open": {
-      const contender = await openContender(question.contender, question);
+      const openIt = await contenders[question.contender]();
+      const contender = await openIt(question);
       opened.set(question.key, {
         contender,
         inputs: new ChangingInputs(inputsOf(question.work), question.work.id),
@@ -49,23 +54,21 @@ async function respond(question: Question): Promise<Questions[keyof Questions]["
   }
 }
 
+type Open = (request: ContenderRequest) => Contender | Promise<Contender>;
 /** Loaded on demand: no contender's process holds another's package. */
-async function openContender(name: ContenderName, request: ContenderRequest): Promise<Contender> {
-  switch (name) {
-    case "striate":
-    case "striate-reference":
-      return (await import("../contenders/striate.js")).striateContender(request);
-    case "onnxruntime":
-      return (await import("../contenders/onnxruntime.js")).onnxruntimeContender(request);
-    case "tfjs-cpu":
-      return (await import("../contenders/tfjs.js")).tfjsContender("cpu", request);
-    case "tfjs-wasm":
-      return (await import("../contenders/tfjs.js")).tfjsContender("wasm", request);
-    case "convnetjs":
-      return (await import("../contenders/convnetjs.js")).convnetjsContender(request);
-    case "pytorch":
-      throw new RangeError("bench: PyTorch is no package of Node.js");
-  }
+const contenders: { readonly [Name in ContenderName]: () => Promise<Open> } = {
+  striate: async () => (await import("../contenders/striate.js")).striateContender,
+  "striate-reference": async () => (await import("../contenders/striate.js")).striateContender,
+  onnxruntime: async () => (await import("../contenders/onnxruntime.js")).onnxruntimeContender,
+  "tfjs-cpu": () => tfjs("cpu"),
+  "tfjs-wasm": () => tfjs("wasm"),
+  convnetjs: async () => (await import("../contenders/convnetjs.js")).convnetjsContender,
+  pytorch: () => Promise.reject(new RangeError("bench: PyTorch is no package of Node.js")),
+};
+
+async function tfjs(backend: "cpu" | "wasm"): Promise<Open> {
+  const { tfjsContender } = await import("../contenders/tfjs.js");
+  return (request) => tfjsContender(backend, request);
 }
 
 function present(key: string): Opened {

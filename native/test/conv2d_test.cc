@@ -313,6 +313,60 @@ TEST_CASE("conv2d: groups and depthwise with multipliers") {
   }
 }
 
+TEST_CASE("conv2d: few channels, lanes over pixels and over images") {
+  // Blocks of images whole, with idle lanes, and with a rest whose lanes are pixels.
+  for (int64_t images : {1, 3, 4, 7, 8, 9, 14, 17}) {
+    for (int64_t filters = 1; filters <= 13; ++filters) {
+      checkAll({.images = images,
+                .h = 6,
+                .w = 5 + filters,
+                .channels = 1 + filters % 4,
+                .filters = filters,
+                .kernelW = 5,
+                .top = 1,
+                .left = 2,
+                .right = 1});
+    }
+  }
+  for (int64_t images : {2, 11}) {
+    for (int64_t stride : {1, 2, 3}) {
+      for (int64_t dilation : {1, 2}) {
+        Case c{.images = images,
+               .h = 13,
+               .w = 19,
+               .channels = 3,
+               .filters = 5,
+               .kernelW = 4,
+               .strideH = 3 - stride % 2,
+               .strideW = stride,
+               .top = 2,
+               .bottom = 1,
+               .left = 3,
+               .dilationH = 3 - dilation,
+               .dilationW = dilation,
+               .rows = images - 1};
+        checkAll(c);
+        c.gap = 2;
+        c.residual = true;
+        c.activation = 1 + static_cast<int>(stride);
+        checkAll(c);
+        c.gap = 0;
+        c.filters = 10;
+        checkAll(c);
+        c.channels = 12;
+        c.activation = 1;
+        c.residual = false;
+        checkAll(c);
+      }
+    }
+  }
+  // Bands of rows, blocks of images, chunks of a sum.
+  checkAll({.images = 3, .h = 70, .w = 61, .channels = 5, .filters = 11, .kernelH = 5, .kernelW = 5, .top = 2});
+  checkAll({.images = 19, .h = 33, .w = 30, .channels = 6, .filters = 9, .left = 1, .rows = 18});
+  checkAll({.images = 8, .h = 12, .w = 300, .channels = 20, .filters = 7, .strideW = 2, .rows = 6});
+  checkAll({.images = 600, .h = 3, .w = 4, .channels = 2, .filters = 3, .rows = 571});
+}
+
 TEST_CASE("conv2d: 1x1, with and without strides") {
   for (int64_t channels : {1, 16, 33}) {
     for (int64_t filters : {1, 10, 48}) {
@@ -476,17 +530,27 @@ TEST_CASE("conv2d: the algorithm that each shape gets") {
     }
     return names;
   };
-  CHECK(algorithms({.channels = 3}, 0) == "rows igemm rows ");
-  CHECK(algorithms({.channels = 3, .left = 1}, 0) == "rows igemm rows ");
-  CHECK(algorithms({.channels = 3, .dilationW = 2}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 3, .filters = 24}, 0) == "rows lanes rows ");
+  CHECK(algorithms({.channels = 3, .filters = 24, .left = 1}, 0) == "rows lanes rows ");
+  CHECK(algorithms({.channels = 3, .filters = 24, .dilationW = 2}, 0) == "igemm lanes igemm ");
   CHECK(algorithms({.channels = 3, .left = 100, .right = 100}, 0) == "igemm igemm igemm ");
-  CHECK(algorithms({.channels = 15}, 0) == "rows igemm rows ");
-  CHECK(algorithms({.channels = 15, .left = 1}, 0) == "igemm igemm igemm ");
-  CHECK(algorithms({.channels = 16}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 3, .filters = 24, .strideW = 2}, 0) == "rows igemm rows ");
+  CHECK(algorithms({.channels = 15, .filters = 24}, 0) == "rows igemm rows ");
+  CHECK(algorithms({.channels = 15, .filters = 24, .left = 1}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 16, .filters = 24}, 0) == "igemm igemm igemm ");
+  // One image: lanes are pixels, and the gradient of the filter has none. As many images as lanes: they are images.
+  CHECK(algorithms({.w = 10, .channels = 3, .filters = 6}, 0) == "lanes lanes rows ");
+  CHECK(algorithms({.w = 6, .channels = 3, .filters = 6, .kernelW = 5}, 0) == "rows lanes rows ");
+  CHECK(algorithms({.images = 8, .w = 6, .channels = 3, .filters = 6, .kernelW = 5}, 0) == "lanes lanes lanes ");
+  CHECK(algorithms({.images = 8, .channels = 3, .filters = 6, .groups = 3}, 0) == "depthwise depthwise depthwise ");
+  CHECK(algorithms({.images = 8, .channels = 3, .filters = 16}, 0) == "rows lanes rows ");
+  // Padding wider than the kernel's reach leaves no correlation with the turned filter.
+  CHECK(algorithms({.images = 8, .channels = 3, .filters = 6, .left = 3}, 0) == "lanes igemm lanes ");
   CHECK(algorithms({.channels = 16, .groups = 2}, 0) == "igemm igemm igemm ");
   CHECK(algorithms({.channels = 4, .groups = 4}, 0) == "depthwise depthwise depthwise ");
   CHECK(algorithms({.channels = 4, .kernelH = 1, .kernelW = 1}, 0) == "pointwise pointwise pointwise ");
-  CHECK(algorithms({.channels = 4, .kernelH = 1, .kernelW = 1, .strideH = 2}, 0) == "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 4, .filters = 24, .kernelH = 1, .kernelW = 1, .strideH = 2}, 0) ==
+        "igemm igemm igemm ");
   // A stride of patches: 20 x 20 phases are too many for the search, and col2im is no worse.
   CHECK(algorithms({.h = 40, .w = 40, .channels = 16, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20}, 0) ==
         "igemm im2col igemm ");

@@ -202,15 +202,24 @@ export const epilogues: readonly Convolution[] = [
     out,
     bias: true,
     scale: true,
-    native: implicitGemm,
+    native: { forward: /^(fewChannels|implicitGemm)$/ }, // which of the two, the lanes of the instruction set decide
   })),
   {
     name: "scaled, 3 input channels",
     image: [5, 6, 3],
     kernel: 3,
-    out: 9,
+    out: 32,
     scale: true,
     native: { forward: "smallChannel" },
+  },
+  {
+    name: "scaled, 10 filters on 8 images",
+    rows: 8,
+    image: [5, 6, 3],
+    kernel: 3,
+    out: 10,
+    scale: true,
+    native: { forward: "fewChannels" },
   },
   { name: "scaled, 1x1, residual", image: [4, 5, 8], kernel: 1, out: 17, residual: true, scale: true },
   {
@@ -452,6 +461,46 @@ const rowsAndValues: Convolution[] = [
   { name: "NaN, 1x1", image: [6, 5, 9], kernel: 1, out: 9, values: sprinkled(normal, NaN, Infinity) },
 ];
 
+/** Few channels, few filters: lanes are pixels or images. */
+const lanes = { forward: "fewChannels", input: "fewChannels", filter: "fewChannels" };
+const fewChannels: Convolution[] = [
+  { name: "the lecture's first layer", rows: 8, image: [32, 32, 3], kernel: 5, out: 5, bias: true, native: lanes },
+  { name: "the lecture's second layer", rows: 8, image: [12, 28, 5], kernel: 5, out: 6, bias: true, native: lanes },
+  { name: "5x5 to 10 filters, one image", rows: 1, image: [32, 32, 3], kernel: 5, out: 10, padding: 2, bias: true },
+  {
+    name: "10 filters, 7 images, asymmetric padding",
+    rows: 7,
+    image: [9, 11, 2],
+    kernel: [4, 3],
+    out: 10,
+    padding: [
+      [1, 0],
+      [2, 1],
+    ],
+    native: lanes,
+  },
+  {
+    name: "stride [1, 2], dilation [2, 1], 16 images",
+    rows: 16,
+    image: [7, 9, 3],
+    kernel: 3,
+    out: 6,
+    stride: [1, 2],
+    dilation: [2, 1],
+    native: { forward: "fewChannels", input: "implicitGemm", filter: "fewChannels" },
+  },
+  {
+    name: "NaN and infinities in 8 images",
+    rows: 8,
+    image: [6, 5, 3],
+    kernel: 3,
+    out: 5,
+    padding: 1,
+    values: sprinkled(normal, NaN, Infinity, -Infinity),
+    native: lanes,
+  },
+];
+
 /** Sums longer than every block of the kernels, in whole numbers. */
 const long: Convolution[] = (
   [
@@ -487,12 +536,18 @@ const long: Convolution[] = (
   ] satisfies Convolution[]
 ).map((c) => ({ ...c, name: `whole numbers: ${c.name}`, whole: true }));
 
-/** The same options on 16 more channels: few input channels take a path of their own. */
+/** The same options on 16 more channels and filters: few of either take a path of their own. */
 const wide: Convolution[] = [...strides, ...paddings, ...kernels]
   .filter(({ name }) => !name.includes("1x1"))
   .map((c) => {
     const [height, width, channels] = c.image;
-    return { ...c, name: `${c.name}, wide`, image: [height, width, channels + 16], native: implicitGemm };
+    return {
+      ...c,
+      name: `${c.name}, wide`,
+      image: [height, width, channels + 16],
+      out: c.out + 16,
+      native: implicitGemm,
+    };
   });
 
 export const convolutions: readonly Convolution[] = [
@@ -506,6 +561,7 @@ export const convolutions: readonly Convolution[] = [
   ...im2col,
   ...winograd,
   ...rowsAndValues,
+  ...fewChannels,
   ...long,
 ].map((c) => (c.native === undefined ? { ...c, native: expectedAlgorithms(c) } : c));
 
@@ -525,7 +581,10 @@ function expectedAlgorithms({
   if (kernelH * kernelW === 1 && stride === 1 && padding === 0) {
     return { forward: "pointwise", input: "pointwise", filter: "pointwise" };
   }
-  if (name.endsWith("filters") && kernelW === 3 && image[2] === 3)
-    return { forward: "smallChannel", filter: "smallChannel" };
+  // which of the two, the lanes of the instruction set decide
+  if (name.endsWith("filters") && kernelW === 3 && image[2] === 3) {
+    const few = /^(smallChannel|fewChannels)$/;
+    return { forward: few, filter: few };
+  }
   return {};
 }

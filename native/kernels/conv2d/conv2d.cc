@@ -16,25 +16,21 @@ struct Algorithm {
 
 // Ordered; the last accepts everything. A request for im2col or winograd starts at its entry.
 constexpr Algorithm kForward[] = {
-    {"depthwise", planDepthwiseForward},
-    {"pointwise", planPointwiseForward},
-    {"winograd4x4", planWinograd4Forward},
-    {"winograd2x2", planWinograd2Forward},
-    {"smallChannel", planSmallChannelForward},
-    {"implicitGemm", planImplicitForward},
-    {"im2col", planIm2colForward},
+    {"depthwise", planDepthwiseForward},     {"pointwise", planPointwiseForward},
+    {"fewChannels", planFewChannelsForward}, {"winograd4x4", planWinograd4Forward},
+    {"winograd2x2", planWinograd2Forward},   {"smallChannel", planSmallChannelForward},
+    {"implicitGemm", planImplicitForward},   {"im2col", planIm2colForward},
 };
 constexpr Algorithm kBackwardInput[] = {
-    {"depthwise", planDepthwiseBackwardInput},   {"pointwise", planPointwiseBackwardInput},
-    {"winograd4x4", planWinograd4BackwardInput}, {"winograd2x2", planWinograd2BackwardInput},
-    {"implicitGemm", planImplicitBackwardInput}, {"im2col", planIm2colBackwardInput},
+    {"depthwise", planDepthwiseBackwardInput},     {"pointwise", planPointwiseBackwardInput},
+    {"fewChannels", planFewChannelsBackwardInput}, {"winograd4x4", planWinograd4BackwardInput},
+    {"winograd2x2", planWinograd2BackwardInput},   {"implicitGemm", planImplicitBackwardInput},
+    {"im2col", planIm2colBackwardInput},
 };
 constexpr Algorithm kBackwardFilter[] = {
-    {"depthwise", planDepthwiseBackwardFilter},
-    {"pointwise", planPointwiseBackwardFilter},
-    {"smallChannel", planSmallChannelBackwardFilter},
-    {"implicitGemm", planImplicitBackwardFilter},
-    {"im2col", planIm2colBackwardFilter},
+    {"depthwise", planDepthwiseBackwardFilter},     {"pointwise", planPointwiseBackwardFilter},
+    {"fewChannels", planFewChannelsBackwardFilter}, {"smallChannel", planSmallChannelBackwardFilter},
+    {"implicitGemm", planImplicitBackwardFilter},   {"im2col", planIm2colBackwardFilter},
 };
 
 template <size_t kCount>

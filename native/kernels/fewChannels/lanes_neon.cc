@@ -1,0 +1,9 @@
+#include "simd/vec_neon.h"
+
+#include "kernels/fewChannels/lanes_table.h"
+
+namespace striate {
+
+const LanesKernels kLanesNeon = STRIATE_LANES_KERNELS;
+
+}  // namespace striate

@@ -1,0 +1,9 @@
+#include "simd/vec_sse2.h"
+
+#include "kernels/fewChannels/lanes_table.h"
+
+namespace striate {
+
+const LanesKernels kLanesSse2 = STRIATE_LANES_KERNELS;
+
+}  // namespace striate

@@ -11,6 +11,8 @@
 //   Vec::zero()  Vec::broadcast(float)  Vec::broadcastLoad(const float*)
 //   Vec::load(p)  Vec::loadPartial(p, n)      lanes >= n are 0 and their memory is not touched
 //   v.store(p)    v.storePartial(p, n)        memory of lanes >= n is not touched
+//   v.stream(p)   Vec::streamFence()          store past the caches, p aligned to the vector; the fence comes before
+//                                             another thread may read (neon: an ordinary store, no fence)
 //   Vec::loadU8(p)  Vec::loadU8Partial(p, n)  uint8_t to float
 // Arithmetic, lane by lane:
 //   add sub mul div sqrt neg abs, operators + - * /

@@ -26,6 +26,8 @@ struct Vec {
     return {_mm256_maskload_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kPartialMask + 8 - n)))};
   }
   STRIATE_INLINE void store(float* p) const { _mm256_storeu_ps(p, v); }
+  STRIATE_INLINE void stream(float* p) const { _mm256_stream_ps(p, v); }
+  static STRIATE_INLINE void streamFence() { _mm_sfence(); }
   // Not vmaskmovps: its store form is microcoded on Zen (tens of cycles).
   STRIATE_INLINE void storePartial(float* p, int n) const {
     if (n == 8) {

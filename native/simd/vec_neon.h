@@ -32,6 +32,8 @@ struct Vec {
     return {vcombine_f32(low, high)};
   }
   STRIATE_INLINE void store(float* p) const { vst1q_f32(p, v); }
+  STRIATE_INLINE void stream(float* p) const { store(p); }
+  static STRIATE_INLINE void streamFence() {}
   STRIATE_INLINE void storePartial(float* p, int n) const {
     if (n == 4) {
       vst1q_f32(p, v);

@@ -28,6 +28,8 @@ struct Vec {
     return {x};
   }
   STRIATE_INLINE void store(float* p) const { _mm_storeu_ps(p, v); }
+  STRIATE_INLINE void stream(float* p) const { _mm_stream_ps(p, v); }
+  static STRIATE_INLINE void streamFence() { _mm_sfence(); }
   STRIATE_INLINE void storePartial(float* p, int n) const {
     if (n == 4) {
       _mm_storeu_ps(p, v);

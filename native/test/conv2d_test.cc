@@ -367,6 +367,58 @@ TEST_CASE("conv2d: few channels, lanes over pixels and over images") {
   checkAll({.images = 600, .h = 3, .w = 4, .channels = 2, .filters = 3, .rows = 571});
 }
 
+TEST_CASE("conv2d: depthwise windows of 3 and 5, every width of a tile and its rests, strides 1 and 2") {
+  for (int64_t kernel : {3, 5}) {
+    for (int64_t stride : {1, 2}) {
+      for (int64_t width : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31}) {
+        for (int64_t channels : {2, 7, 8, 20}) {
+          Case c{.images = 2,
+                 .h = width % 4 + 4,
+                 .w = width,
+                 .channels = channels,
+                 .filters = channels,
+                 .kernelH = kernel,
+                 .kernelW = kernel,
+                 .strideH = stride,
+                 .strideW = stride,
+                 .top = kernel / 2,
+                 .bottom = kernel / 2,
+                 .left = kernel / 2,
+                 .right = kernel / 2,
+                 .groups = channels};
+          c.gap = width % 3;
+          c.activation = static_cast<int>(width % 6);
+          c.residual = width % 2 == 1;
+          c.scale = width % 3 == 1;
+          checkAll(c);
+          // Pads beyond the kernel, on one side; rows that no task may touch.
+          c.left = 6;
+          c.right = 0;
+          c.top = 0;
+          c.bottom = 5;
+          c.rows = 1;
+          if (c.ow() > 0) checkAll(c);
+        }
+      }
+    }
+  }
+  for (int64_t stride : {1, 2}) {  // many tasks
+    checkAll({.images = 3,
+              .h = 33,
+              .w = 37,
+              .channels = 40,
+              .filters = 40,
+              .strideH = stride,
+              .strideW = stride,
+              .top = 1,
+              .bottom = 1,
+              .left = 1,
+              .right = 1,
+              .groups = 40,
+              .rows = 2});
+  }
+}
+
 TEST_CASE("conv2d: 1x1, with and without strides") {
   for (int64_t channels : {1, 16, 33}) {
     for (int64_t filters : {1, 10, 48}) {

@@ -133,6 +133,14 @@ TEST_CASE("lane-wise operations, NaN rules included") {
   }
 }
 
+TEST_CASE("a streaming store stores") {
+  alignas(64) float y[16] = {};
+  float x[16];
+  for (int i = 0; i < 16; ++i) x[i] = static_cast<float>(i + 1);
+  table().copyStream(x, y);
+  for (int i = 0; i < 16; ++i) CHECK(y[i] == (i < table().width ? x[i] : 0.0f));
+}
+
 TEST_CASE("partial loads and stores touch their lanes only") {
   const int width = table().width;
   for (int n = 0; n <= width; ++n) {

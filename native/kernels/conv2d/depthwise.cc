@@ -179,7 +179,9 @@ size_t Depthwise::planesBytes() const {
 
 std::unique_ptr<OpPlan> planDepthwiseForward(const ConvRequest& request, std::string* why) {
   *why = depthwiseRefusal(request);
-  return why->empty() ? std::make_unique<Forward>(request) : nullptr;
+  if (!why->empty()) return nullptr;
+  auto plan = planDepthwiseWindowForward(request);
+  return plan != nullptr ? std::move(plan) : std::make_unique<Forward>(request);
 }
 
 }  // namespace striate

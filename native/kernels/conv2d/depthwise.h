@@ -18,6 +18,18 @@ inline constexpr double kDepthwiseTaskFlops = 0.8e6;  // 25 us at 30 GFLOP/s
 // Why the tiles cannot take the request; empty if they can.
 std::string depthwiseRefusal(const ConvRequest& request);
 
+// Plans for square windows (depthwiseWindow.cc); null where there is no tile for the request.
+std::unique_ptr<OpPlan> planDepthwiseWindowForward(const ConvRequest& request);
+std::unique_ptr<OpPlan> planDepthwiseWindowBackwardInput(const ConvRequest& request);   // stride 1
+std::unique_ptr<OpPlan> planDepthwiseStride2BackwardInput(const ConvRequest& request);  // depthwiseGradient.cc
+std::unique_ptr<OpPlan> planDepthwiseWindowBackwardFilter(const ConvRequest& request);
+
+// packed[v][tap][lane] = filter[tap][c + lane], times scale[c + lane] if there is one, with c = min(v * width, channels
+// - width) for vector v of the channels. `turned`: the last tap first.
+void packDepthwise(const float* filter, const float* scale, int64_t taps, int64_t channels, int64_t filterPixel,
+                   int64_t width, bool turned, float* packed);
+inline int64_t packedChannels(int64_t channels, int64_t width) { return (channels + width - 1) / width * width; }
+
 class Depthwise : public OpPlan {
  protected:
   struct Pointers {

@@ -174,6 +174,8 @@ class BackwardFilter final : public Depthwise {
 std::unique_ptr<OpPlan> planDepthwiseBackwardInput(const ConvRequest& request, std::string* why) {
   *why = depthwiseRefusal(request);
   if (!why->empty()) return nullptr;
+  if (auto plan = planDepthwiseWindowBackwardInput(request)) return plan;
+  if (auto plan = planDepthwiseStride2BackwardInput(request)) return plan;
   int64_t untouched = 0;
   std::vector<IndirectProblem> problems;
   if (!inputGradientProblems(request.geometry, &problems, &untouched)) {
@@ -185,7 +187,9 @@ std::unique_ptr<OpPlan> planDepthwiseBackwardInput(const ConvRequest& request, s
 
 std::unique_ptr<OpPlan> planDepthwiseBackwardFilter(const ConvRequest& request, std::string* why) {
   *why = depthwiseRefusal(request);
-  return why->empty() ? std::make_unique<BackwardFilter>(request) : nullptr;
+  if (!why->empty()) return nullptr;
+  if (auto plan = planDepthwiseWindowBackwardFilter(request)) return plan;
+  return std::make_unique<BackwardFilter>(request);
 }
 
 }  // namespace striate

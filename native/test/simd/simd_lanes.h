@@ -55,6 +55,10 @@ int lanes(const float* pa, const float* pb, const float* pc, float* results) {
   return count;
 }
 void copyPartial(const float* x, float* y, int n) { Vec::loadPartial(x, n).storePartial(y, n); }
+void copyStream(const float* x, float* y) {
+  Vec::load(x).stream(y);
+  Vec::streamFence();
+}
 void loadU8Partial(const uint8_t* x, float* y, int n) {
   (n == Vec::width ? Vec::loadU8(x) : Vec::loadU8Partial(x, n)).store(y);
 }
@@ -70,9 +74,9 @@ float reduceMaxPropagateOf(const float* x) { return reduceMaxPropagate(Vec::load
 }  // namespace
 }  // namespace striate
 
-#define STRIATE_SIMD_TABLE                                                                                        \
-  {                                                                                                               \
-    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll, striate::lanes, \
-        striate::copyPartial, striate::loadU8Partial, striate::transposeOf, striate::reduceAddOf,                 \
-        striate::reduceMaxPropagateOf                                                                             \
+#define STRIATE_SIMD_TABLE                                                                                             \
+  {                                                                                                                    \
+    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll, striate::lanes,      \
+        striate::copyPartial, striate::copyStream, striate::loadU8Partial, striate::transposeOf, striate::reduceAddOf, \
+        striate::reduceMaxPropagateOf                                                                                  \
   }

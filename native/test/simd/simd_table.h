@@ -15,6 +15,7 @@ struct SimdTable {
   // One vector each: results of every lane-wise operation in the order of vec.h, `width` floats per operation.
   int (*lanes)(const float* a, const float* b, const float* c, float* results);
   void (*copyPartial)(const float* x, float* y, int n);
+  void (*copyStream)(const float* x, float* y);  // one vector, y aligned to it
   void (*loadU8Partial)(const uint8_t* x, float* y, int n);
   void (*transpose)(const float* x, float* y);  // width x width
   float (*reduceAdd)(const float* x);

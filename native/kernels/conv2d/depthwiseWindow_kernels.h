@@ -1,0 +1,160 @@
+// The tiles of depthwiseWindow.h over the Vec of the vec_<isa>.h included before.
+#pragma once
+#include "kernels/conv2d/depthwiseWindow.h"
+#include "simd/epilogue.h"
+#include "simd/lanes.h"
+#include "simd/unroll.h"
+
+namespace striate {
+namespace {
+
+template <int K, int S, int R, int C>
+struct WindowTile {
+  static constexpr int inRows = (R - 1) * S + K, inColumns = (C - 1) * S + K;
+
+  // x(r, q) is the pixel in row r and column q under the tile.
+  template <class At>
+  static STRIATE_INLINE void sums(Vec (&acc)[R][C], const At& x, const float* w, int64_t c) {
+    repeat<inRows>(STRIATE_LAMBDA(auto r) {
+      Vec wv[R][K];
+      repeat<R * K>(STRIATE_LAMBDA(auto i) {
+        constexpr int o = i / K, b = i % K, a = r - o * S;
+        if constexpr (a >= 0 && a < K) wv[o][b] = Vec::load(w + (a * K + b) * Vec::width);
+      });
+      repeat<inColumns>(STRIATE_LAMBDA(auto q) {
+        const Vec v = Vec::load(x(r, q) + c);
+        repeat<R * C>(STRIATE_LAMBDA(auto i) {
+          constexpr int o = i / C, j = i % C, a = r - o * S, b = q - j * S;
+          if constexpr (a >= 0 && a < K && b >= 0 && b < K) acc[o][j] = fma(v, wv[o][b], acc[o][j]);
+        });
+      });
+    });
+  }
+
+  // Outputs from `column` on.
+  template <class At>
+  static STRIATE_INLINE void run(const DepthwiseBand& t, int64_t column, const At& x) {
+    float* y = t.y + column * t.yPixel;
+    const float* w = t.w;
+    const Vec slope = Vec::broadcast(t.slope);
+    for (int64_t next = 0; next < t.channels; next += Vec::width, w += K * K * Vec::width) {
+      const int64_t c = next < t.channels - Vec::width ? next : t.channels - Vec::width;
+      Vec acc[R][C];
+      const Vec start = t.bias == nullptr ? Vec::zero() : Vec::load(t.bias + c);
+      repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = start; });
+      sums(acc, x, w, c);
+      if (t.residual != nullptr) {
+        const float* residual = t.residual + column * t.residualPixel + c;
+        repeat<R * C>(STRIATE_LAMBDA(auto i) {
+          const float* from = residual + i / C * t.residualRow + i % C * t.residualPixel;
+          acc[i / C][i % C] = add(acc[i / C][i % C], Vec::load(from));
+        });
+      }
+      if (t.activation == kActivationRelu) {
+        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = reluV(acc[i / C][i % C]); });
+      } else if (t.activation == kActivationRelu6) {
+        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = relu6V(acc[i / C][i % C]); });
+      } else if (t.activation == kActivationLeakyRelu) {
+        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = leakyReluV(acc[i / C][i % C], slope); });
+      }
+      const auto to = STRIATE_LAMBDA(int i)->float* { return y + i / C * t.yRow + i % C * t.yPixel + c; };
+      if (t.streams) {
+        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C].stream(to(i)); });
+      } else {
+        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C].store(to(i)); });
+      }
+    }
+  }
+};
+
+// All taps lie in the image.
+template <int K, int S, int R, int C>
+STRIATE_INLINE void insideTile(const DepthwiseBand& t, int64_t column) {
+  using Tile = WindowTile<K, S, R, C>;
+  const float* x = t.x + (t.firstRow * S - t.padTop) * t.xRow + (column * S - t.padLeft) * t.xPixel;
+  if (t.streams) {
+    // What the next band adds, in the order of memory, which the hardware follows; not in that of the tile.
+    const float* next = x + Tile::inRows * t.xRow;
+    constexpr int64_t kLine = 16;
+    for (int r = 0; r < R * S; ++r) {
+      for (int64_t i = 0; i < C * S * t.xPixel; i += kLine) __builtin_prefetch(next + r * t.xRow + i, 0, 2);
+    }
+  }
+  Tile::run(
+      t, column, STRIATE_LAMBDA(int r, int q)->const float* { return x + r * t.xRow + q * t.xPixel; });
+}
+
+// Any others: pixels outside the image are the zeros.
+template <int K, int S, int R, int C>
+__attribute__((noinline)) void edgeTile(const DepthwiseBand& t, int64_t column) {
+  using Tile = WindowTile<K, S, R, C>;
+  const int64_t top = t.firstRow * S - t.padTop, left = column * S - t.padLeft;
+  const float* pixels[Tile::inRows * Tile::inColumns];
+  for (int r = 0; r < Tile::inRows; ++r) {
+    for (int q = 0; q < Tile::inColumns; ++q) {
+      const int64_t h = top + r, w = left + q;
+      const bool inside = h >= 0 && h < t.height && w >= 0 && w < t.width;
+      pixels[r * Tile::inColumns + q] = inside ? t.x + h * t.xRow + w * t.xPixel : t.zeros;
+    }
+  }
+  Tile::run(
+      t, column, STRIATE_LAMBDA(int r, int q)->const float* { return pixels[r * Tile::inColumns + q]; });
+}
+
+// The columns from `column` on, by tiles of C and then of fewer.
+template <int K, int S, int R, int C>
+STRIATE_INLINE void edgeColumns(const DepthwiseBand& t, int64_t column) {
+  for (; t.outWidth - column >= C; column += C) edgeTile<K, S, R, C>(t, column);
+  constexpr int kFewer = C > 4 ? 4 : K == 5 ? C / 2 : C - 1;
+  if constexpr (kFewer > 0) edgeColumns<K, S, R, kFewer>(t, column);
+}
+
+template <int K, int S, int R, int C>
+STRIATE_INLINE int64_t wholeTiles(const DepthwiseBand& t) {
+  using Tile = WindowTile<K, S, R, C>;
+  const int64_t top = t.firstRow * S - t.padTop;
+  if (top < 0 || top + Tile::inRows > t.height) return 0;
+  int64_t column = 0;
+  for (; t.outWidth - column >= C; column += C) {
+    const int64_t left = column * S - t.padLeft;
+    if (left >= 0 && left + Tile::inColumns <= t.width) {
+      insideTile<K, S, R, C>(t, column);
+    } else {
+      edgeTile<K, S, R, C>(t, column);
+    }
+  }
+  return column;
+}
+
+__attribute__((noinline)) void activatePixels(float* y, int64_t pixels, int64_t yPixel, int64_t channels,
+                                              int activation, float slope) {
+  const Vec slopes = Vec::broadcast(slope);
+  forPixels(pixels, channels, [&](int64_t p, int64_t c, auto lanes) STRIATE_BODY {
+    float* at = y + p * yPixel + c;
+    lanes.store(at, activateV(lanes.load(at), activation, slopes));
+  });
+}
+
+template <int K, int S, int R, int C>
+void windowBand(const DepthwiseBand& t) {
+  if (t.rows == R) {
+    edgeColumns<K, S, R, C>(t, wholeTiles<K, S, R, C>(t));
+  } else if constexpr (R > 1) {
+    edgeColumns<K, S, 1, C>(t, 0);  // the last row of an odd number
+  }
+  if (t.streams) Vec::streamFence();
+  if (!activatesInRegisters(t.activation)) {
+    for (int64_t row = 0; row < t.rows; ++row)
+      activatePixels(t.y + row * t.yRow, t.outWidth, t.yPixel, t.channels, t.activation, t.slope);
+  }
+}
+
+constexpr DepthwiseWindowKernels kWindows = {{{3, 1, 2, 4, windowBand<3, 1, 2, 4>},
+                                              {3, 2, 2, 4, windowBand<3, 2, 2, 4>},
+                                              {3, 2, 2, 2, windowBand<3, 2, 2, 2>},
+                                              {5, 1, 1, 7, windowBand<5, 1, 1, 7>},
+                                              {5, 2, 1, 7, windowBand<5, 2, 1, 7>}},
+                                             Vec::width};
+
+}  // namespace
+}  // namespace striate

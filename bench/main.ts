@@ -125,7 +125,7 @@ class Bench {
       ...(clock === undefined ? {} : { roles: quickRoles }),
     };
     if (work.kind === "import") {
-      this.report(measureImport(work, clock === undefined ? 20 : 8, measureOptions));
+      this.report(measureImport(work, clock === undefined ? 20 : 6, measureOptions));
       return;
     }
     if (work.kind === "memory") {

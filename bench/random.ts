@@ -3,21 +3,26 @@ import { RandomStream } from "../lib/random/philox.js";
 import type { InputArray } from "./contenders/contender.js";
 import { product, type InputSpec } from "./work.js";
 
-/** Uniform in +-scale, never 0: kernels and memory must not profit from zeros. */
+/** Uniform in +-scale, never 0: kernels and memory must not profit from zeros. Repeats after a million or so. */
 export function randomArray(size: number, purpose: string, scale = 1): Float32Array {
-  // Philox for the seed, xorshift for the mass: a VGG-16 has 138 million weights.
+  // Philox for the seed, xorshift for the mass, copies for the rest: a VGG-16 has 138 million weights.
   let state = new RandomStream(1, `bench/${purpose}`).uint32() | 1;
   const step = scale * 2 ** -23;
   const values = new Float32Array(size);
-  for (let i = 0; i < size; i++) {
+  const drawn = Math.min(size, period);
+  for (let i = 0; i < drawn; i++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
     // An odd number of half steps, from -(2^24 - 1) to 2^24 - 1: float32 holds it exactly where scale is a power of two.
     values[i] = ((state >> 8) + 0.5) * step;
   }
+  for (let start = period; start < size; start += period) values.copyWithin(start, 0, Math.min(period, size - start));
   return values;
 }
+
+/** A prime, so that no row or image of a tensor equals the next. */
+const period = 1_048_583;
 
 /**
  * Inputs that differ in every element from one call to the next, at no cost while the clock runs: windows that slide over

@@ -16,7 +16,7 @@ export function quickWorks(floors: readonly FloorEntry[]): Work[] {
 /** What floors are about. */
 export const quickRoles: ReadonlySet<Role> = new Set<Role>(["ours", "forward", "peer"]);
 
-const secondsInAll = 56;
+const secondsInAll = 45;
 /** What opening a work takes: building nets, the peer's file, verification. */
 const openSeconds = (work: Work): number => {
   switch (work.kind) {
@@ -34,7 +34,7 @@ const openSeconds = (work: Work): number => {
 
 /** Shares out what is left of the minute. */
 export class QuickClock {
-  private readonly end = performance.now() + 1000 * secondsInAll;
+  private readonly end = 1000 * secondsInAll; // of this process
 
   /**
    * @param rest this work and all that follow
@@ -52,9 +52,9 @@ export class QuickClock {
     const perForm = isHeavy(work) ? 0.3 : left / measurements / forms - pauses;
     return {
       seconds: Math.max(0.05, Math.min(1, perForm)),
-      turnMilliseconds: 40,
+      turnMilliseconds: 30,
       leastRounds,
-      pauseMilliseconds: 15,
+      pauseMilliseconds: 12,
     };
   }
 }

@@ -54,14 +54,17 @@ export function chartOf(rows: readonly JudgedRow[], title: string): string {
     const y = groupTop + series * barHeight;
     const ratio = ratioOf(judged);
     const end = x(ratio);
-    const floors = judged.verdicts.flatMap(({ floor }) => floor.ratio ?? []);
+    const drawn = bestPeer(judged.row)!.contender;
+    const floors = judged.verdicts.flatMap(({ floor: { ratio: floor, peer = drawn } }) =>
+      floor !== undefined && peer === drawn ? floor : [],
+    );
     const ticks = floors.map(
       (floor) =>
         `<line x1="${fixed(x(floor))}" x2="${fixed(x(floor))}" y1="${y}" y2="${y + barHeight}" class="floor"/>`,
     );
     return (
       `<rect x="${labelWidth}" y="${y + 1}" width="${fixed(end - labelWidth)}" height="${barHeight - 2}" fill="${colors[series % colors.length]!}"/>` +
-      `<text x="${fixed(end + 4)}" y="${y + barHeight - 1}">${ratio.toFixed(ratio < 10 ? 2 : 0)}</text>${ticks.join("")}`
+      `<text x="${labelWidth + plotWidth + 8}" y="${y + barHeight - 1}">${ratio.toFixed(ratio < 10 ? 2 : 0)}</text>${ticks.join("")}`
     );
   }
 }

@@ -14,6 +14,7 @@
 //   v.stream(p)   Vec::streamFence()          store past the caches, p aligned to the vector; the fence comes before
 //                                             another thread may read (neon: an ordinary store, no fence)
 //   Vec::loadU8(p)  Vec::loadU8Partial(p, n)  uint8_t to float
+//   prefetch(p), prefetchToWrite(p)           ask for a cache line; never fault, whatever the address
 // Arithmetic, lane by lane:
 //   add sub mul div sqrt neg abs, operators + - * /
 //   fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b     one rounding on avx2, avx512, neon; two on sse2

@@ -58,6 +58,15 @@ struct Vec {
   }
 };
 
+STRIATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+STRIATE_INLINE void prefetchToWrite(float* p) {
+#if defined(_MSC_VER)
+  _m_prefetchw(p);
+#else
+  asm volatile("prefetchw %0" ::"m"(*p));  // the builtin needs a flag of its own
+#endif
+}
+
 STRIATE_INLINE Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
 STRIATE_INLINE Vec sub(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
 STRIATE_INLINE Vec mul(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }

@@ -56,6 +56,9 @@ struct Vec {
   }
 };
 
+STRIATE_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0); }
+STRIATE_INLINE void prefetchToWrite(float* p) { __builtin_prefetch(p, 1); }
+
 STRIATE_INLINE Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
 STRIATE_INLINE Vec sub(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }
 STRIATE_INLINE Vec mul(Vec a, Vec b) { return {vmulq_f32(a.v, b.v)}; }

@@ -53,6 +53,9 @@ struct Vec {
   }
 };
 
+STRIATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+STRIATE_INLINE void prefetchToWrite(float* p) { static_cast<void>(p); }
+
 STRIATE_INLINE Vec add(Vec a, Vec b) { return {_mm_add_ps(a.v, b.v)}; }
 STRIATE_INLINE Vec sub(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }
 STRIATE_INLINE Vec mul(Vec a, Vec b) { return {_mm_mul_ps(a.v, b.v)}; }

@@ -27,6 +27,15 @@ namespace striate {
 
 inline constexpr int kMaxTileRows = 16;
 
+// What later tiles will read: before every 16 terms of the sum, `lines` addresses are fetched, each `step` floats after
+// the one before. Prefetches never fault, so they may run past the end (but stay in mapped memory: a page walk that
+// fails is slow).
+struct Ahead {
+  const float* at = nullptr;
+  int64_t step = 16;
+  int64_t lines = 0;
+};
+
 struct IndirectTile {
   const float* const* rows;  // rows[t * rowStride + m] + offset: `channels` contiguous floats, any alignment
   int64_t rowStride;
@@ -43,6 +52,7 @@ struct IndirectTile {
                       // excess
   int activation;
   float slope;
+  Ahead ahead[2];  // of B and of the source
 };
 using IndirectTileFn = void (*)(const IndirectTile&);
 

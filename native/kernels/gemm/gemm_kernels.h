@@ -38,6 +38,8 @@ __attribute__((noinline)) void finishPixelTile(const PixelTile& t, const float* 
   }
 }
 
+constexpr int64_t kFetchTerms = 16;  // see Ahead
+
 template <int kRows, int kVecs>
 struct Accumulators {
   static constexpr int kWidth = kVecs * Vec::width;
@@ -64,8 +66,8 @@ STRIATE_INLINE int lanesLeft(int columns, int v) {
   return left < 0 ? 0 : left < Vec::width ? left : Vec::width;
 }
 
-template <int kRows, int kVecs>
-void indirectTile(const IndirectTile& t) {
+template <int kRows, int kVecs, bool kFetches>
+STRIATE_INLINE void sumTile(const IndirectTile& t) {
   using Acc = Accumulators<kRows, kVecs>;
   constexpr int kWidth = Acc::kWidth;
   Acc acc;
@@ -81,14 +83,31 @@ void indirectTile(const IndirectTile& t) {
     acc.each(STRIATE_LAMBDA(auto, auto v, Vec) { return bias[v]; });
   }
 
+  // The stores at the end would wait for these lines.
+  repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchToWrite(t.c[m] + t.column); });
+
   const float* b = t.b;
   const float* const* rows = t.rows;
   const int64_t channels = t.channels;
+  const float* next[2] = {t.ahead[0].at, t.ahead[1].at};
   for (int64_t tap = t.taps; tap > 0; --tap, rows += t.rowStride) {
     const float* a[kRows];
     repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] = rows[m] + t.offset; });
+    int64_t left = channels;
+    if constexpr (kFetches) {
+      for (; left >= kFetchTerms; left -= kFetchTerms, b += kFetchTerms * kWidth) {
+        for (int i = 0; i < 2; ++i) {
+          for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) prefetch(next[i]);
+        }
+        repeat<kFetchTerms>(STRIATE_LAMBDA(auto u) {
+          acc.multiplyAdd(
+              STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + u); }, b + u * kWidth);
+        });
+        repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] += kFetchTerms; });
+      }
+    }
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < channels; ++k, b += kWidth) {
+    for (int64_t k = 0; k < left; ++k, b += kWidth) {
       acc.multiplyAdd(
           STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + k); }, b);
     }
@@ -136,6 +155,15 @@ void indirectTile(const IndirectTile& t) {
     x.store(t.c[m] + t.column + v * Vec::width);
     return x;
   });
+}
+
+template <int kRows, int kVecs>
+void indirectTile(const IndirectTile& t) {
+  if (t.ahead[0].lines + t.ahead[1].lines == 0) {
+    sumTile<kRows, kVecs, false>(t);
+  } else {
+    sumTile<kRows, kVecs, true>(t);
+  }
 }
 
 template <int kRows, int kVecs>

@@ -53,23 +53,29 @@ struct IndirectSpec {
   // B[t][g, k, n] = b[t.index * bTap + g * bGroup + k * bChannel + n * bColumn]; bChannel or bColumn is 1
   int64_t bTap = 0, bGroup = 0, bChannel = 0, bColumn = 0;
   std::vector<IndirectProblem> problems;
+  // B is packed by the tasks that use it, a panel and a pass at a time, instead of once by pack().
+  bool packsInTasks = false;
 };
 
 struct IndirectOperands {
   int64_t images = 0;  // live
   const float* source = nullptr;
-  const float* packed = nullptr;
+  const float* packed = nullptr;  // by pack(); null with packsInTasks
   const float* bias = nullptr;
   const float* residual = nullptr;  // may be target itself
   float* target = nullptr;
   std::byte* scratch = nullptr;
+  const float* b = nullptr;      // with packsInTasks
+  const float* scale = nullptr;  // likewise; as in pack()
 };
 
 class IndirectGemm {
  public:
   explicit IndirectGemm(IndirectSpec spec);
 
-  size_t packedBytes() const;
+  static size_t packedBytesOf(const IndirectSpec& spec);
+  bool packsInTasks() const { return spec_.packsInTasks; }
+  size_t packedBytes() const { return packedBytesOf(spec_); }
   // B times scale[g * columns + n], if there is one.
   void pack(ThreadPool& pool, const float* b, const float* scale, float* packed) const;
 
@@ -80,6 +86,7 @@ class IndirectGemm {
   // A part of the contraction: whole taps, or some channels of one tap. Later passes add to the target.
   struct Pass {
     int64_t tap, taps, channel, channels;
+    int64_t depth() const { return taps * channels; }
   };
   struct Part {  // of one problem
     std::vector<Pass> passes;
@@ -87,30 +94,44 @@ class IndirectGemm {
     bool consecutive = false;  // row r writes target pixel r
     int64_t packedOffset = 0;
     int64_t rowsPerBlock = 0;  // whose pointers are made at once, and whose source should stay in L2
-    int64_t rowsPerTask = 0;
+    int64_t rows = 0;          // at capacity
+    int64_t rowTasks = 1, columnTasks = 1;
+    double sourcePerRow = 1;  // source pixels that one row of the grid adds
   };
-  struct Pointers {  // of one thread
+  struct Slot {  // of one thread
     const float** rows;
     float** target;
     const float** residual;
+    float* panel;  // packed in this task
   };
 
   int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
-  int64_t packedColumns() const {
-    return (spec_.columns + spec_.kernels->lanes - 1) / spec_.kernels->lanes * spec_.kernels->lanes;
+  int64_t panels() const { return panelsPerGroup() * spec_.groups; }
+  int64_t rowsOf(size_t problem, int64_t images) const {
+    return images * spec_.problems[problem].gridH * spec_.problems[problem].gridW;
   }
+  int64_t blockLimit(const Part& part, int64_t passTaps, int64_t passChannels) const;
+  void planPasses(Part& part, int64_t taps, int64_t rows) const;
+  void planTasks(Part& part, int64_t rows, double tasks) const;
+  size_t zeroBytes() const;
+  size_t pointerBytes() const;
+  size_t slotBytes() const;
+  Slot slot(std::byte* scratch) const;
+
+  void packPanel(size_t problem, const Pass& pass, int64_t panel, const float* b, const float* scale, float* to) const;
+  Ahead nextPanel(size_t problem, const Pass& pass, int64_t panel, int64_t tile, int64_t tiles,
+                  const IndirectOperands& operands) const;
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
                const IndirectOperands& operands) const;
-  void runPanel(const Part& part, size_t pass, int64_t panel, int64_t rows, const IndirectOperands& operands,
-                const Pointers& pointers) const;
+  void runPanel(size_t problem, size_t pass, int64_t panel, bool lastPanel, int64_t rows, bool fetchesRows,
+                const IndirectOperands& operands, const Slot& slot) const;
 
   IndirectSpec spec_;
   std::vector<Part> parts_;
   int64_t panelWidth_ = 0;
-  int64_t panelsPerTask_ = 1;
   int64_t blockRows_ = 0;  // the most of any problem
   int64_t blockPointers_ = 0;
-  int64_t packedFloats_ = 0;
+  int64_t panelFloats_ = 0;  // of the largest pass, with packsInTasks
 };
 
 // The table of an instruction set, and how its tiles are called in kernel names: "6x16".

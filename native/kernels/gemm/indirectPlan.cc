@@ -1,0 +1,127 @@
+// How an IndirectGemm is cut into passes, blocks and tasks; all of it follows from shape and instruction set.
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "kernels/gemm/indirect.h"
+
+namespace striate {
+namespace {
+
+constexpr int64_t kMostDepth = 8192;   // of a pass: a panel of 512 KiB
+constexpr int64_t kReusedDepth = 512;  // where very many rows share a panel, so that a block of them stays in L2
+constexpr int64_t kManyRows = 192, kVeryManyRows = 512;
+constexpr int64_t kSharedFloats = 256 << 10;  // of B; more does not stay in L2
+constexpr int64_t kMostDepthInTask = 512;     // packed and used at once: 1152 is 5 % slower
+constexpr int64_t kMostPointers = 5120;       // per block: 40 KiB
+constexpr int64_t kBlockFloats = 100 << 10;   // source floats of a block: 400 KiB of L2
+constexpr int64_t kLeastBlock = 48, kMostBlock = 480;
+constexpr double kTaskFlops = 2.5e6;  // 25 us at 100 GFLOP/s
+constexpr double kMostTasks = 128;
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
+
+}  // namespace
+
+IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
+  panelWidth_ = spec_.columns <= spec_.kernels->lanes ? spec_.kernels->lanes : 2 * spec_.kernels->lanes;
+  // Phases of a stride differ in their number of taps: the long ones first, so that short ones fill the end of a run.
+  std::stable_sort(spec_.problems.begin(), spec_.problems.end(),
+                   [](const IndirectProblem& a, const IndirectProblem& b) { return a.taps.size() > b.taps.size(); });
+  parts_.resize(spec_.problems.size());
+
+  const auto workOf = [&](size_t i) {  // multiply-adds
+    const double depth = static_cast<double>(spec_.problems[i].taps.size()) * static_cast<double>(spec_.channels);
+    return static_cast<double>(rowsOf(i, spec_.images)) * std::max(1.0, depth) *
+           static_cast<double>(spec_.columns * spec_.groups);
+  };
+  double work = 0;
+  for (size_t i = 0; i < parts_.size(); ++i) work += workOf(i);
+  const double tasks = 2 * work < 2 * kTaskFlops ? 1.0 : std::min(kMostTasks, 2 * work / kTaskFlops);
+
+  int64_t packed = 0;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const IndirectProblem& problem = spec_.problems[i];
+    Part& part = parts_[i];
+    const int64_t taps = static_cast<int64_t>(problem.taps.size());
+    const int64_t rows = rowsOf(i, spec_.images);
+    part.depth = taps * spec_.channels;
+    part.consecutive = problem.flat() || (problem.gridH == problem.targetH && problem.gridW == problem.targetW &&
+                                          problem.targetStepH == 1 && problem.targetStepW == 1 &&
+                                          problem.targetH0 == 0 && problem.targetW0 == 0);
+    part.packedOffset = packed;
+    packed += part.depth * roundUp(spec_.columns, spec_.kernels->lanes) * spec_.groups;
+    part.sourcePerRow = static_cast<double>(problem.sourceH) * static_cast<double>(problem.sourceW) /
+                        (static_cast<double>(problem.gridH) * static_cast<double>(problem.gridW));
+
+    planPasses(part, taps, rows);
+    planTasks(part, rows, work > 0 ? tasks * workOf(i) / work : 1.0);
+    int64_t passTaps = 1;
+    for (const Pass& pass : part.passes) {
+      passTaps = std::max(passTaps, pass.taps);
+      if (spec_.packsInTasks) panelFloats_ = std::max(panelFloats_, pass.depth() * panelWidth_);
+    }
+    blockRows_ = std::max(blockRows_, part.rowsPerBlock);
+    blockPointers_ = std::max(blockPointers_, part.rowsPerBlock * passTaps);
+  }
+}
+
+size_t IndirectGemm::packedBytesOf(const IndirectSpec& spec) {
+  int64_t taps = 0;
+  for (const IndirectProblem& problem : spec.problems) taps += static_cast<int64_t>(problem.taps.size());
+  return static_cast<size_t>(taps * spec.channels * roundUp(spec.columns, spec.kernels->lanes) * spec.groups) *
+         sizeof(float);
+}
+
+void IndirectGemm::planPasses(Part& part, int64_t taps, int64_t rows) const {
+  if (taps == 0) {
+    part.passes.push_back({0, 0, 0, 0});
+    return;
+  }
+  int64_t most = spec_.packsInTasks ? kMostDepthInTask : kMostDepth;
+  if (taps == 1 && rows >= kVeryManyRows && spec_.channels >= 4 * kReusedDepth) most = kReusedDepth;
+  if (spec_.channels <= most) {
+    const int64_t mostTaps = std::min(kMostPointers / kLeastBlock, most / spec_.channels);
+    const int64_t each = ceilDiv(taps, ceilDiv(taps, mostTaps));
+    for (int64_t tap = 0; tap < taps; tap += each) {
+      part.passes.push_back({tap, std::min(each, taps - tap), 0, spec_.channels});
+    }
+    return;
+  }
+  const int64_t each = roundUp(ceilDiv(spec_.channels, ceilDiv(spec_.channels, most)), 16);
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t k = 0; k < spec_.channels; k += each)
+      part.passes.push_back({tap, 1, k, std::min(each, spec_.channels - k)});
+  }
+}
+
+int64_t IndirectGemm::blockLimit(const Part& part, int64_t passTaps, int64_t passChannels) const {
+  const double floats = std::max(1.0, part.sourcePerRow) * static_cast<double>(std::max<int64_t>(passChannels, 1));
+  const int64_t rows = std::clamp<int64_t>(static_cast<int64_t>(kBlockFloats / floats), kLeastBlock, kMostBlock);
+  return std::max<int64_t>(kLeastBlock, std::min(rows, kMostPointers / std::max<int64_t>(passTaps, 1)));
+}
+
+// A task is a rectangle of the result. With B packed beforehand it is a few rows, so that their pointers and results
+// are used for all columns; more of them where B comes from L3 for each task. A task that packs its columns itself is
+// one block of rows, as high as fits L2.
+void IndirectGemm::planTasks(Part& part, int64_t rows, double tasks) const {
+  const Pass& pass = part.passes[0];
+  const int64_t block = blockLimit(part, pass.taps, pass.channels);
+  const int64_t step = spec_.kernels->wideRows;
+  const auto wanted = std::max<int64_t>(1, static_cast<int64_t>(tasks));
+  if (spec_.packsInTasks) {
+    part.rowTasks = ceilDiv(rows, block);
+    part.columnTasks =
+        std::clamp<int64_t>(wanted / part.rowTasks, 1, rows < kManyRows ? panels() : ceilDiv(panels(), 2));
+  } else {
+    const int64_t least = part.depth * spec_.columns > kSharedFloats ? kLeastBlock : kLeastBlock / 2;
+    part.rowTasks = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, rows / least));
+    part.columnTasks = std::clamp<int64_t>(wanted / part.rowTasks, 1, panels());
+  }
+  part.rows = rows;
+  const int64_t taskRows = ceilDiv(ceilDiv(rows, step), part.rowTasks) * step;
+  part.rowsPerBlock = roundUp(ceilDiv(taskRows, ceilDiv(taskRows, block)), step);
+}
+
+}  // namespace striate

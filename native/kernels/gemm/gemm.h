@@ -85,6 +85,12 @@ struct GemmKernels {
                    float* packed);
   void (*packTransposed)(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
                          float* packed);
+  // planes[q * planeStride + p * planeRows + m] = rows[p][offset + q * planeRows + m] for all channels c = q *
+  // planeRows
+  // + m < channels: a plane holds the rows of one pixel tile for all pixels, one after the other. Up to a vector is
+  // written past the last pixel of a plane.
+  void (*packPlanes)(const float* const* rows, int64_t offset, int64_t pixels, int64_t channels, int planeRows,
+                     int64_t planeStride, float* planes);
 };
 
 extern const GemmKernels kGemmSse2;

@@ -19,6 +19,7 @@ const GemmKernels kGemmAvx2 = {
      pixelTile<7, 1>, pixelTile<8, 1>, pixelTile<9, 1>, pixelTile<10, 1>, pixelTile<11, 1>, pixelTile<12, 1>},
     packRows,
     packTransposed,
+    packPlanes,
 };
 
 }  // namespace striate

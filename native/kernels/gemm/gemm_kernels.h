@@ -172,6 +172,7 @@ void pixelTile(const PixelTile& t) {
   constexpr int kWidth = Acc::kWidth;
   Acc acc;
   acc.each(STRIATE_LAMBDA(auto, auto, Vec) { return Vec::zero(); });
+  repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchToWrite(t.c + m * t.cStride); });
   const float* b = t.b;
   const float* const* rows = t.rows;
   const int64_t offset = t.offset;
@@ -237,6 +238,34 @@ void packTransposed(const float* b, int64_t stride, int64_t depth, int columns, 
       }
       transpose(rows);
       for (int i = 0; i < count; ++i) mul(rows[i], scales).store(packed + (k + i) * width + n);
+    }
+  }
+}
+
+void packPlanes(const float* const* rows, int64_t offset, int64_t pixels, int64_t channels, int planeRows,
+                int64_t planeStride, float* planes) {
+  const int64_t vecs = (planeRows + Vec::width - 1) / Vec::width;
+  // Planes whose vectors all lie within the pixel's channels.
+  const int64_t reach = channels - vecs * Vec::width;
+  const int64_t whole = reach < 0 ? 0 : reach / planeRows + 1;
+  for (int64_t p = 0; p < pixels; ++p) {
+    const float* from = rows[p] + offset;
+    float* to = planes + p * planeRows;
+    if (vecs == 1) {
+#pragma GCC unroll 4
+      for (int64_t q = 0; q < whole; ++q) Vec::load(from + q * planeRows).store(to + q * planeStride);
+    } else {
+      for (int64_t q = 0; q < whole; ++q) {
+        for (int64_t v = 0; v < vecs; ++v)
+          Vec::load(from + q * planeRows + v * Vec::width).store(to + q * planeStride + v * Vec::width);
+      }
+    }
+    for (int64_t q = whole; q * planeRows < channels; ++q) {
+      for (int64_t m = 0; m < planeRows; m += Vec::width) {
+        const int64_t left = channels - q * planeRows - m;
+        const int count = left < 0 ? 0 : left < Vec::width ? static_cast<int>(left) : Vec::width;
+        Vec::loadPartial(from + q * planeRows + m, count).store(to + q * planeStride + m);
+      }
     }
   }
 }

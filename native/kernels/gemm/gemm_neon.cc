@@ -21,6 +21,7 @@ const GemmKernels kGemmNeon = {
      pixelTile<7, 1>, pixelTile<8, 1>, pixelTile<9, 1>, pixelTile<10, 1>, pixelTile<11, 1>, pixelTile<12, 1>},
     packRows,
     packTransposed,
+    packPlanes,
 };
 
 }  // namespace striate

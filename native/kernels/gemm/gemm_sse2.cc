@@ -18,6 +18,7 @@ const GemmKernels kGemmSse2 = {
      pixelTile<7, 1>, pixelTile<8, 1>},
     packRows,
     packTransposed,
+    packPlanes,
 };
 
 }  // namespace striate

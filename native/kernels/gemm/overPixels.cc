@@ -2,23 +2,31 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 namespace striate {
 namespace {
 
-// Measured on Zen 4, avx2, one thread: 85 to 95 % of the FMA peak on ResNet's 3x3 layers, 65 to 85 % on 1x1 layers with
-// few pixels, where writing the filter's gradient is the limit. Tried: blocks of 128 and 512 rows (3 % less, 5 % more
-// or less by shape), 4 units per task (packing b costs 3 % more).
-constexpr int64_t kBlockFloats = 96 << 10;       // of source and b in one block: 384 KiB of L2
+// The limit is the FMA peak less what packing costs (b once per task and block, 2 to 8 % by shape) and, where there are
+// few pixels, writing the gradient. Tiles read b's panel (16 KiB) and six channels of 256 pixels from L1.
+//
+// Measured (Zen 4, avx2, one thread, % of peak, one image): 64 to 128 channels of 3x3 84, 256 90, 512 84; 1x1: 82
+// to 88. Read in place, the source costs a line of L2 per pixel and tile, and where channels are a power of two those
+// lines share a few sets: 1024 to 256 channels of 1x1 ran at 68 and 2048 to 512 at 52 to 66; copied into planes they
+// run at 88 and 85. Copying 64 channels, or a source of stride 2 for 128 filters, costs more than it gives: 82 against
+// 88, 68 against 85. Batches of 16 are bound by fetching both operands from memory (65 to 80); they wait for
+// prefetches.
+constexpr int64_t kPlaneChannels = 512;          // so many channels are worth a copy, half of them where taps share it,
+constexpr int64_t kPlaneUses = 256;              // if so many sums read it
+constexpr int64_t kBlockFloats = 160 << 10;      // of source and b in one block: 640 KiB of L2
 constexpr int64_t kLeastBlock = 64;              // a tile of C is read and written once per block: 12 of 400 cycles
 constexpr int64_t kMostBlock = 256;              // a panel of b in one block stays in L1: 16 KiB
-constexpr int64_t kUnitsPerTask = 8;             // so that packing b stays below a few percent of a task
+constexpr int64_t kUses = 64;                    // a packed value takes part in so many sums at least
 constexpr int64_t kMostPartialFloats = 8 << 20;  // 32 MiB of partial sums
-constexpr double kTaskFlops = 2.5e6;
+constexpr double kTaskFlops = 6e6;
 constexpr double kMostTasks = 64;
 constexpr int64_t kMostChunks = 16;
+constexpr int64_t kLineFloats = 16;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
@@ -28,24 +36,80 @@ size_t align64(size_t bytes) { return (bytes + 63) & ~size_t{63}; }
 
 OverPixelsGemm::OverPixelsGemm(OverPixelsSpec spec) : spec_(std::move(spec)) {
   const GemmKernels& kernels = *spec_.kernels;
-  panelWidth_ = spec_.columns <= kernels.lanes ? kernels.lanes : 2 * kernels.lanes;
-  unitChannels_ = std::lcm(kernels.narrowPixelRows, kernels.wideRows);
-  unitsPerTap_ = ceilDiv(spec_.channels, unitChannels_);
-  const int64_t units = spec_.groups * static_cast<int64_t>(spec_.problem.taps.size()) * unitsPerTap_;
+  const bool narrow = spec_.columns <= kernels.lanes;
+  panelWidth_ = narrow ? kernels.lanes : 2 * kernels.lanes;
+  planeRows_ = narrow ? kernels.narrowPixelRows : kernels.wideRows;
+  packsPlanes_ =
+      taps() * spec_.columns >= kPlaneUses && spec_.channels >= (taps() == 1 ? kPlaneChannels : kPlaneChannels / 2);
+  gathers_ = taps() == 1;
   const int64_t rows = spec_.images * spec_.problem.gridH * spec_.problem.gridW;
-  blockRows_ = std::clamp<int64_t>(kBlockFloats / (spec_.channels + spec_.columns), kLeastBlock, kMostBlock);
+  planTasks(rows);
+  planBlocks(rows);
+  chunkRows_ = chunks_ == 1 ? std::max<int64_t>(rows, 1) : roundUp(ceilDiv(rows, chunks_), blockRows_);
+  chunks_ = std::max<int64_t>(1, ceilDiv(rows, chunkRows_));
+}
 
-  const double flops = 2.0 * static_cast<double>(rows) * static_cast<double>(targetRows()) *
-                       static_cast<double>(spec_.columns * spec_.groups);
-  const double wanted = flops < 2 * kTaskFlops ? 1.0 : std::min(kMostTasks, flops / kTaskFlops);
-  const double areas = std::clamp(wanted, 1.0, static_cast<double>(std::max<int64_t>(1, units / kUnitsPerTask)));
-  unitsPerTask_ = ceilDiv(units, static_cast<int64_t>(areas));
-  const double splits = wanted / static_cast<double>(ceilDiv(units, unitsPerTask_));
-  int64_t chunks = std::clamp<int64_t>(static_cast<int64_t>(splits), 1, kMostChunks);
-  chunks = std::min(chunks, std::max<int64_t>(1, rows / (2 * blockRows_)));
-  chunks = std::min(chunks, std::max<int64_t>(1, kMostPartialFloats / (targetRows() * spec_.columns * spec_.groups)));
-  chunkRows_ = chunks == 1 ? rows : roundUp(ceilDiv(rows, chunks), blockRows_);
-  chunks_ = ceilDiv(rows, chunkRows_);
+// Tiles of the result first, as long as what a task packs is used often enough; then chunks of pixels.
+void OverPixelsGemm::planTasks(int64_t rows) {
+  const int64_t planes = planesPerGroup() * spec_.groups, panels = panelsPerGroup();
+  const double flops =
+      2.0 * static_cast<double>(rows) * static_cast<double>(targetRows()) * static_cast<double>(width());
+  const auto wanted = flops < 2 * kTaskFlops ? 1 : static_cast<int64_t>(std::min(kMostTasks, flops / kTaskFlops));
+  const int64_t leastPlanes = ceilDiv(kUses, planeRows_ * std::max<int64_t>(1, taps()));
+  const int64_t leastPanels = ceilDiv(kUses, panelWidth_ * std::max<int64_t>(1, taps()));
+  planeTasks_ = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, planes / leastPlanes));
+  if (planeTasks_ > 2) planeTasks_ &= ~int64_t{1};  // even, for even numbers of threads
+  chunks_ = std::clamp<int64_t>(wanted / planeTasks_, 1, kMostChunks);
+  chunks_ = std::min(chunks_, std::max<int64_t>(1, rows / (2 * kMostBlock)));
+  chunks_ = std::min(chunks_, std::max<int64_t>(1, kMostPartialFloats / std::max<int64_t>(1, targetRows() * width())));
+  panelTasks_ = std::clamp<int64_t>(wanted / (planeTasks_ * chunks_), 1, std::max<int64_t>(1, panels / leastPanels));
+  planesPerTask_ = ceilDiv(planes, planeTasks_);
+  panelsPerTask_ = ceilDiv(panels, panelTasks_);
+}
+
+void OverPixelsGemm::planBlocks(int64_t rows) {
+  const IndirectProblem& problem = spec_.problem;
+  const double spread = gathers_ ? 1.0
+                                 : static_cast<double>(problem.sourceH * problem.sourceW) /
+                                       static_cast<double>(problem.gridH * problem.gridW);
+  const double perRow = static_cast<double>(std::min(planesPerTask_, planesPerGroup()) * planeRows_) * spread +
+                        static_cast<double>(panelsPerTask_ * panelWidth_);
+  blockRows_ = std::clamp<int64_t>(static_cast<int64_t>(kBlockFloats / perRow), kLeastBlock, kMostBlock);
+  // Even blocks.
+  const int64_t chunk = std::max<int64_t>(1, ceilDiv(rows, chunks_));
+  blockRows_ = roundUp(ceilDiv(chunk, ceilDiv(chunk, blockRows_)), 8);
+  mostPixels_ = std::min(blockRows_, std::max<int64_t>(rows, 1));
+  if (!packsPlanes_ || gathers_) return;
+  for (int64_t row = 0; row < rows; row += blockRows_) {
+    const Pixels pixels = pixelsOf(row, std::min(blockRows_, rows - row));
+    mostPixels_ = std::max(mostPixels_, pixels.last - pixels.first);
+  }
+  // Strides beyond the kernel: most of the image is never read.
+  if (mostPixels_ > (taps() + 8) * blockRows_) {
+    packsPlanes_ = false;
+    mostPixels_ = blockRows_;
+  }
+}
+
+OverPixelsGemm::Pixels OverPixelsGemm::pixelsOf(int64_t row, int64_t count) const {
+  const IndirectProblem& p = spec_.problem;
+  int64_t low = 0, high = 0;  // lines that taps look up and down
+  for (size_t t = 0; t < p.taps.size(); ++t) {
+    low = t == 0 ? p.taps[t].h : std::min(low, p.taps[t].h);
+    high = t == 0 ? p.taps[t].h : std::max(high, p.taps[t].h);
+  }
+  const auto line = [&](int64_t r, int64_t reach) {
+    const int64_t image = r / (p.gridH * p.gridW), i = r % (p.gridH * p.gridW) / p.gridW;
+    return image * p.sourceH + std::clamp<int64_t>(i * p.sourceStepH + reach, 0, p.sourceH);
+  };
+  const int64_t first = line(row, low);
+  return {first * p.sourceW, std::max(first, line(row + count - 1, high + 1)) * p.sourceW};
+}
+
+// An odd number of cache lines: packing writes all planes of a pixel at once.
+int64_t OverPixelsGemm::planeStride() const {
+  const int64_t lines = ceilDiv((mostPixels_ + 1) * planeRows_, kLineFloats) + 1;
+  return (lines | 1) * kLineFloats;
 }
 
 size_t OverPixelsGemm::zeroBytes() const {
@@ -53,116 +117,153 @@ size_t OverPixelsGemm::zeroBytes() const {
 }
 
 size_t OverPixelsGemm::slotBytes() const {
-  const size_t packed = static_cast<size_t>(roundUp(spec_.columns, spec_.kernels->lanes) * blockRows_) * sizeof(float);
-  return align64(static_cast<size_t>(blockRows_) * sizeof(void*)) + align64(packed);
+  const int64_t planes = packsPlanes_ ? std::min(planesPerTask_, planesPerGroup()) * planeStride() : 0;
+  return align64(static_cast<size_t>(mostPixels_) * sizeof(void*)) +
+         align64(static_cast<size_t>(panelsPerTask_ * panelWidth_ * blockRows_) * sizeof(float)) +
+         align64(static_cast<size_t>(planes) * sizeof(float));
 }
 
-size_t OverPixelsGemm::partialFloats() const {
-  return static_cast<size_t>(roundUp(targetRows() * spec_.columns * spec_.groups, 16));
+OverPixelsGemm::Slot OverPixelsGemm::slot(std::byte* scratch) const {
+  std::byte* base = scratch + zeroBytes() + slotBytes() * static_cast<size_t>(ThreadPool::slot());
+  std::byte* b = base + align64(static_cast<size_t>(mostPixels_) * sizeof(void*));
+  std::byte* planes = b + align64(static_cast<size_t>(panelsPerTask_ * panelWidth_ * blockRows_) * sizeof(float));
+  return {reinterpret_cast<const float**>(base), reinterpret_cast<float*>(b), reinterpret_cast<float*>(planes)};
 }
+
+size_t OverPixelsGemm::partialFloats() const { return static_cast<size_t>(roundUp(targetRows() * width(), 16)); }
 
 size_t OverPixelsGemm::scratchBytes() const {
   const size_t partial = chunks_ == 1 ? 0 : partialFloats() * sizeof(float) * static_cast<size_t>(chunks_);
   return zeroBytes() + slotBytes() * static_cast<size_t>(ThreadPool::maxSlots()) + partial;
 }
 
-void OverPixelsGemm::packBlock(const OverPixelsOperands& operands, int64_t group, int64_t row, int64_t count,
+void OverPixelsGemm::packBlock(const OverPixelsOperands& operands, int64_t group, const Area& area, const Block& block,
                                float* packed) const {
   const int64_t lanes = spec_.kernels->lanes;
-  for (int64_t column = 0; column < spec_.columns; column += panelWidth_) {
-    const int64_t columns = std::min(panelWidth_, spec_.columns - column);
+  for (int64_t panel = area.firstPanel; panel < area.lastPanel; ++panel) {
+    const int64_t column = panel * panelWidth_, columns = std::min(panelWidth_, spec_.columns - column);
     const int64_t width = columns <= lanes ? lanes : 2 * lanes;
     const int64_t first = group * spec_.columns + column;
-    const float* from =
-        spec_.bTransposed ? operands.b + first * spec_.bPixel + row : operands.b + row * spec_.bPixel + first;
+    const float* from = spec_.bTransposed ? operands.b + first * spec_.bPixel + block.row
+                                          : operands.b + block.row * spec_.bPixel + first;
     const auto pack = spec_.bTransposed ? spec_.kernels->packTransposed : spec_.kernels->packRows;
-    pack(from, spec_.bPixel, count, static_cast<int>(columns), static_cast<int>(width), nullptr, packed);
-    packed += width * blockRows_;
+    pack(from, spec_.bPixel, block.count, static_cast<int>(columns), static_cast<int>(width), nullptr, packed);
+    packed += panelWidth_ * blockRows_;
   }
 }
 
-void OverPixelsGemm::runTap(int64_t tap, int64_t group, int64_t firstChannel, int64_t lastChannel, int64_t count,
-                            const Slot& slot, float* target, int64_t targetPixel, bool add) const {
+// slot.rows and the offset of a plane name the channels of each pixel that the tap meets.
+void OverPixelsGemm::runTap(int64_t tap, int64_t group, const Area& area, const Block& block, const Slot& slot) const {
   const GemmKernels& kernels = *spec_.kernels;
   const int64_t targetRow = spec_.problem.taps[static_cast<size_t>(tap)].index * spec_.channels;
   PixelTile tile;
   tile.rows = slot.rows;
-  tile.pixels = count;
+  tile.pixels = block.count;
   tile.b = slot.b;
-  tile.cStride = targetPixel;
-  tile.add = add;
-  for (int64_t column = 0; column < spec_.columns; column += panelWidth_) {
+  tile.cStride = area.targetPixel;
+  tile.add = block.add;
+  for (int64_t panel = area.firstPanel; panel < area.lastPanel; ++panel, tile.b += panelWidth_ * blockRows_) {
+    const int64_t column = panel * panelWidth_;
     tile.columns = static_cast<int>(std::min(panelWidth_, spec_.columns - column));
-    const bool narrow = tile.columns <= kernels.lanes;
-    const PixelTileFn* family = narrow ? kernels.narrowOverPixels : kernels.wideOverPixels;
-    const int64_t step = narrow ? kernels.narrowPixelRows : kernels.wideRows;
-    for (int64_t m = firstChannel; m < lastChannel; m += step) {
-      tile.offset = group * spec_.channels + m;
-      tile.c = target + (targetRow + m) * targetPixel + group * spec_.columns + column;
-      family[std::min(step, lastChannel - m) - 1](tile);
+    const PixelTileFn* family = tile.columns <= kernels.lanes ? kernels.narrowOverPixels : kernels.wideOverPixels;
+    for (int64_t plane = area.firstPlane; plane < area.lastPlane; ++plane) {
+      const int64_t m = plane * planeRows_;
+      tile.offset = packsPlanes_ ? (plane - area.firstPlane) * planeStride() : group * spec_.channels + m;
+      tile.c = area.target + (targetRow + m) * area.targetPixel + group * spec_.columns + column;
+      family[std::min<int64_t>(planeRows_, spec_.channels - m) - 1](tile);
     }
-    tile.b += (narrow ? kernels.lanes : 2 * kernels.lanes) * blockRows_;
   }
 }
 
-void OverPixelsGemm::runTask(const OverPixelsOperands& operands, int64_t firstRow, int64_t lastRow, int64_t firstUnit,
-                             int64_t lastUnit, float* target, int64_t targetPixel, bool add) const {
-  const int64_t taps = static_cast<int64_t>(spec_.problem.taps.size());
-  std::byte* base = operands.scratch + zeroBytes() + slotBytes() * static_cast<size_t>(ThreadPool::slot());
-  const Slot slot = {reinterpret_cast<const float**>(base),
-                     reinterpret_cast<float*>(base + align64(static_cast<size_t>(blockRows_) * sizeof(void*)))};
-  const float* zeros = reinterpret_cast<const float*>(operands.scratch);
+// `area` holds planes of this group, counted from its first.
+void OverPixelsGemm::runGroup(const OverPixelsOperands& operands, int64_t group, const Area& area, const Block& block,
+                              const Slot& slot) const {
+  packBlock(operands, group, area, block, slot.b);
+  const auto* zeros = reinterpret_cast<const float*>(operands.scratch);
+  const int64_t firstChannel = area.firstPlane * planeRows_;
+  const int64_t channels = std::min(spec_.channels, area.lastPlane * planeRows_) - firstChannel;
+  const auto packPlanes = [&](int64_t pixels) {
+    spec_.kernels->packPlanes(slot.rows, group * spec_.channels + firstChannel, pixels, channels, planeRows_,
+                              planeStride(), slot.planes);
+  };
+  Pixels pixels = {0, block.count};
+  if (packsPlanes_ && gathers_) {
+    fillSourceRows(spec_.problem, 0, 1, block.row, block.count, operands.source, spec_.sourcePixel, zeros, slot.rows,
+                   0);
+    packPlanes(block.count);
+    for (int64_t p = 0; p < block.count; ++p) slot.rows[p] = slot.planes + p * planeRows_;
+  } else if (packsPlanes_) {
+    pixels = pixelsOf(block.row, block.count);
+    const int64_t count = pixels.last - pixels.first;
+    for (int64_t p = 0; p < count; ++p) slot.rows[p] = operands.source + (pixels.first + p) * spec_.sourcePixel;
+    packPlanes(count);
+    for (int64_t plane = 0; plane < area.lastPlane - area.firstPlane; ++plane) {  // the padding is a pixel of its own
+      std::memset(slot.planes + plane * planeStride() + count * planeRows_, 0,
+                  static_cast<size_t>(planeRows_) * sizeof(float));
+    }
+  }
+  for (int64_t tap = 0; tap < taps(); ++tap) {
+    if (!packsPlanes_) {
+      fillSourceRows(spec_.problem, tap, 1, block.row, block.count, operands.source, spec_.sourcePixel, zeros,
+                     slot.rows, 0);
+    } else if (!gathers_) {
+      fillSourceRows(spec_.problem, tap, 1, block.row, block.count, slot.planes - pixels.first * planeRows_, planeRows_,
+                     slot.planes + (pixels.last - pixels.first) * planeRows_, slot.rows, 0);
+    }
+    runTap(tap, group, area, block, slot);
+  }
+}
+
+void OverPixelsGemm::runTask(const OverPixelsOperands& operands, int64_t firstRow, int64_t lastRow, const Area& area,
+                             bool add) const {
+  const Slot slot = this->slot(operands.scratch);
   for (int64_t row = firstRow; row < lastRow; row += blockRows_) {
-    const int64_t count = std::min(blockRows_, lastRow - row);
-    int64_t packedGroup = -1;
-    for (int64_t unit = firstUnit; unit < lastUnit;) {
-      const int64_t group = unit / (taps * unitsPerTap_);
-      const int64_t tap = unit / unitsPerTap_ % taps;
-      const int64_t lastHere = std::min(lastUnit, (unit / unitsPerTap_ + 1) * unitsPerTap_);
-      const int64_t firstChannel = unit % unitsPerTap_ * unitChannels_;
-      const int64_t lastChannel = std::min(spec_.channels, firstChannel + (lastHere - unit) * unitChannels_);
-      if (group != packedGroup) {
-        packBlock(operands, group, row, count, slot.b);
-        packedGroup = group;
-      }
-      fillSourceRows(spec_.problem, tap, 1, row, count, operands.source, spec_.sourcePixel, zeros, slot.rows,
-                     blockRows_);
-      runTap(tap, group, firstChannel, lastChannel, count, slot, target, targetPixel, add || row != firstRow);
-      unit = lastHere;
+    const Block block = {row, std::min(blockRows_, lastRow - row), add || row != firstRow};
+    for (int64_t plane = area.firstPlane; plane < area.lastPlane;) {
+      const int64_t group = plane / planesPerGroup(), start = group * planesPerGroup();
+      Area part = area;
+      part.firstPlane = plane - start;
+      part.lastPlane = std::min(area.lastPlane - start, planesPerGroup());
+      runGroup(operands, group, part, block, slot);
+      plane = start + part.lastPlane;
     }
   }
 }
 
 void OverPixelsGemm::run(ThreadPool& pool, const OverPixelsOperands& operands) const {
   std::memset(operands.scratch, 0, static_cast<size_t>(spec_.channels * spec_.groups) * sizeof(float));
-  const int64_t units = spec_.groups * static_cast<int64_t>(spec_.problem.taps.size()) * unitsPerTap_;
-  const int64_t areas = ceilDiv(units, unitsPerTask_);
   const int64_t rows = operands.images * spec_.problem.gridH * spec_.problem.gridW;
-  const int64_t live = ceilDiv(rows, chunkRows_);
-  const int64_t width = spec_.columns * spec_.groups;
-  float* partials = reinterpret_cast<float*>(operands.scratch + zeroBytes() +
-                                             slotBytes() * static_cast<size_t>(ThreadPool::maxSlots()));
-
+  const int64_t live = ceilDiv(rows, chunkRows_), areas = planeTasks_ * panelTasks_;
+  const int64_t planes = planesPerGroup() * spec_.groups, panels = panelsPerGroup();
+  auto* partials = reinterpret_cast<float*>(operands.scratch + zeroBytes() +
+                                            slotBytes() * static_cast<size_t>(ThreadPool::maxSlots()));
   pool.parallelFor(areas * live, [&](int64_t task) {
-    const int64_t chunk = task / areas;
-    const int64_t unit = task % areas * unitsPerTask_;
-    float* target = chunks_ == 1 ? operands.target : partials + static_cast<size_t>(chunk) * partialFloats();
-    runTask(operands, chunk * chunkRows_, std::min(rows, (chunk + 1) * chunkRows_), unit,
-            std::min(units, unit + unitsPerTask_), target, chunks_ == 1 ? spec_.targetPixel : width,
-            chunks_ == 1 && operands.add);
+    const int64_t chunk = task / areas, area = task % areas;
+    const int64_t plane = area / panelTasks_, panel = area % panelTasks_;
+    const bool whole = chunks_ == 1;
+    runTask(operands, chunk * chunkRows_, std::min(rows, (chunk + 1) * chunkRows_),
+            {planes * plane / planeTasks_, planes * (plane + 1) / planeTasks_, panels * panel / panelTasks_,
+             panels * (panel + 1) / panelTasks_,
+             whole ? operands.target : partials + static_cast<size_t>(chunk) * partialFloats(),
+             whole ? spec_.targetPixel : width()},
+            whole && operands.add);
   });
-  if (chunks_ == 1) return;
+  if (chunks_ > 1) addPartials(pool, operands, partials, live);
+}
 
-  const int64_t sumTasks = std::clamp<int64_t>(targetRows() * width * live / (256 << 10), 1, targetRows());
-  pool.parallelFor(sumTasks, [&](int64_t task) {
-    for (int64_t row = targetRows() * task / sumTasks; row < targetRows() * (task + 1) / sumTasks; ++row) {
+// In the order of the chunks.
+void OverPixelsGemm::addPartials(ThreadPool& pool, const OverPixelsOperands& operands, const float* partials,
+                                 int64_t live) const {
+  const int64_t tasks = std::clamp<int64_t>(targetRows() * width() * live / (256 << 10), 1, targetRows());
+  pool.parallelFor(tasks, [&](int64_t task) {
+    for (int64_t row = targetRows() * task / tasks; row < targetRows() * (task + 1) / tasks; ++row) {
       float* to = operands.target + row * spec_.targetPixel;
-      const float* from = partials + row * width;
+      const float* from = partials + row * width();
       for (int64_t chunk = 0; chunk < live; ++chunk, from += partialFloats()) {
         if (chunk == 0 && !operands.add) {
-          std::memcpy(to, from, static_cast<size_t>(width) * sizeof(float));
+          std::memcpy(to, from, static_cast<size_t>(width()) * sizeof(float));
         } else {
-          for (int64_t n = 0; n < width; ++n) to[n] += from[n];
+          for (int64_t n = 0; n < width(); ++n) to[n] += from[n];
         }
       }
     }

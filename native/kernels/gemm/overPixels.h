@@ -39,26 +39,55 @@ class OverPixelsGemm {
   int64_t chunks() const { return chunks_; }
 
  private:
-  struct Slot {
+  struct Slot {  // of one thread
     const float** rows;
     float* b;
+    float* planes;
   };
-  int64_t targetRows() const { return static_cast<int64_t>(spec_.problem.taps.size()) * spec_.channels; }
+  struct Area {  // what a task computes: these planes by these panels (of each group) ...
+    int64_t firstPlane, lastPlane, firstPanel, lastPanel;
+    float* target;
+    int64_t targetPixel;
+  };
+  struct Block {  // ... over these rows, a block at a time
+    int64_t row, count;
+    bool add;
+  };
+  // Source pixels first .. last hold all that some rows of the grid read.
+  struct Pixels {
+    int64_t first, last;
+  };
+
+  int64_t taps() const { return static_cast<int64_t>(spec_.problem.taps.size()); }
+  int64_t targetRows() const { return taps() * spec_.channels; }
+  int64_t width() const { return spec_.columns * spec_.groups; }
+  int64_t planesPerGroup() const { return (spec_.channels + planeRows_ - 1) / planeRows_; }
+  int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
+  int64_t planeStride() const;
+  Pixels pixelsOf(int64_t row, int64_t count) const;
+  void planTasks(int64_t rows);
+  void planBlocks(int64_t rows);
   size_t zeroBytes() const;
   size_t slotBytes() const;
   size_t partialFloats() const;
-  void packBlock(const OverPixelsOperands& operands, int64_t group, int64_t row, int64_t count, float* packed) const;
-  void runTask(const OverPixelsOperands& operands, int64_t firstRow, int64_t lastRow, int64_t firstUnit,
-               int64_t lastUnit, float* target, int64_t targetPixel, bool add) const;
-  void runTap(int64_t tap, int64_t group, int64_t firstChannel, int64_t lastChannel, int64_t count, const Slot& slot,
-              float* target, int64_t targetPixel, bool add) const;
+  Slot slot(std::byte* scratch) const;
+  void packBlock(const OverPixelsOperands& operands, int64_t group, const Area& area, const Block& block,
+                 float* packed) const;
+  void runTask(const OverPixelsOperands& operands, int64_t firstRow, int64_t lastRow, const Area& area, bool add) const;
+  void runGroup(const OverPixelsOperands& operands, int64_t group, const Area& area, const Block& block,
+                const Slot& slot) const;
+  void runTap(int64_t tap, int64_t group, const Area& area, const Block& block, const Slot& slot) const;
+  void addPartials(ThreadPool& pool, const OverPixelsOperands& operands, const float* partials, int64_t live) const;
 
   OverPixelsSpec spec_;
   int64_t panelWidth_ = 0;
-  int64_t unitChannels_ = 0;  // a unit of area: this many channels of one tap of one group
-  int64_t unitsPerTap_ = 0;
-  int64_t unitsPerTask_ = 0;
-  int64_t blockRows_ = 0;  // rows whose b is packed and whose pointers are made at once
+  int planeRows_ = 0;         // channels of one tap that a tile computes
+  bool packsPlanes_ = false;  // the source's planes are copied, else read in place
+  bool gathers_ = false;      // ... as the one tap meets them, else as they lie in the image
+  int64_t planeTasks_ = 1, panelTasks_ = 1;
+  int64_t planesPerTask_ = 1, panelsPerTask_ = 1;
+  int64_t mostPixels_ = 0;  // of a block's source
+  int64_t blockRows_ = 0;   // rows whose b is packed and whose pointers are made at once
   int64_t chunkRows_ = 0;
   int64_t chunks_ = 1;
 };

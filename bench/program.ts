@@ -9,6 +9,7 @@ import { lower } from "../lib/graph/lower.js";
 import type { Program } from "../lib/graph/program.js";
 import { input, makeNode, state, type Value } from "../lib/graph/value.js";
 import { conv2d } from "../lib/ops/conv2d.js";
+import { epilogue } from "../lib/ops/define.js";
 import { gradients } from "../lib/ops/gradient.js";
 import { matmul } from "../lib/ops/matmul.js";
 import { maxPool2d } from "../lib/ops/maxPool2d.js";
@@ -59,7 +60,12 @@ export function opProgram(work: CalledWork, { algorithm }: Variant): OpProgram {
             const operands = [x, parameter("gamma", 1), parameter("mean"), parameter("variance", 1), dy];
             const perChannel = { shape: [channels], batched: false };
             const results = [{ shape: x.shape, batched: true }, perChannel, perChannel];
-            return makeNode(opDefinitions.get("batchNorm.trainBackward")!, operands, { epsilon }, results)[0]!;
+            return makeNode(
+              opDefinitions.get("batchNorm.trainBackward")!,
+              operands,
+              { epsilon, ...epilogue() },
+              results,
+            )[0]!;
           }
         }
       }

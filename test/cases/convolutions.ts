@@ -416,7 +416,7 @@ const winograd: Convolution[] = (
   ...c,
   name: `winograd: ${c.name}`,
   algorithm: "winograd" as const,
-  native: { forward: /^winograd/, input: /^winograd/ },
+  native: { forward: /^winograd/, input: /^winograd/, filter: "winograd4x4" },
 }));
 
 const rowsAndValues: Convolution[] = [

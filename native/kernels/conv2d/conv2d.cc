@@ -28,9 +28,13 @@ constexpr Algorithm kBackwardInput[] = {
     {"im2col", planIm2colBackwardInput},
 };
 constexpr Algorithm kBackwardFilter[] = {
-    {"depthwise", planDepthwiseBackwardFilter},     {"pointwise", planPointwiseBackwardFilter},
-    {"fewChannels", planFewChannelsBackwardFilter}, {"smallChannel", planSmallChannelBackwardFilter},
-    {"implicitGemm", planImplicitBackwardFilter},   {"im2col", planIm2colBackwardFilter},
+    {"depthwise", planDepthwiseBackwardFilter},
+    {"pointwise", planPointwiseBackwardFilter},
+    {"fewChannels", planFewChannelsBackwardFilter},
+    {"winograd4x4", planWinograd4BackwardFilter},
+    {"smallChannel", planSmallChannelBackwardFilter},
+    {"implicitGemm", planImplicitBackwardFilter},
+    {"im2col", planIm2colBackwardFilter},
 };
 
 template <size_t kCount>

@@ -52,6 +52,7 @@ std::unique_ptr<OpPlan> planDepthwiseBackwardInput(const ConvRequest& request, s
 std::unique_ptr<OpPlan> planIm2colBackwardInput(const ConvRequest& request, std::string* why);
 
 std::unique_ptr<OpPlan> planPointwiseBackwardFilter(const ConvRequest& request, std::string* why);
+std::unique_ptr<OpPlan> planWinograd4BackwardFilter(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planImplicitBackwardFilter(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planSmallChannelBackwardFilter(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planDepthwiseBackwardFilter(const ConvRequest& request, std::string* why);

@@ -17,6 +17,7 @@ constexpr double kNearBytes = 256e3;       // found in L2
 constexpr int64_t kBlockPoints = 36 * 24;  // V of 128 channels and M of 64 columns: 442 and 221 KB
 constexpr int64_t kGroupPanels = 4;
 constexpr int64_t kLeastBlocks = 8;   // of threads' own; fewer are shared
+constexpr int64_t kSumTiles = 64;     // of a block where tiles are summed over: 24 to 96 differ by 5 %
 constexpr double kSerialFlops = 5e6;  // 50 us: a second thread is not woken for less
 constexpr double kTaskFlops = 2.5e6;
 
@@ -92,6 +93,29 @@ WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
       std::max(products / kCyclesPerNanosecond, streamNanoseconds(bytes, static_cast<double>(blocks))) +
       transformCycles(work, edge, tiles) / kCyclesPerNanosecond + (choice.keeps ? 0 : pack);
   return choice;
+}
+
+int64_t winogradFilterBlock(const WinogradWork& work) {
+  const int64_t tiles = work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
+  const int64_t blocks = std::max<int64_t>(1, (tiles + kSumTiles / 2) / kSumTiles);
+  return (tiles + blocks - 1) / blocks;
+}
+
+double winogradFilterNanoseconds(const WinogradWork& work) {
+  const int64_t tiles = work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
+  const double blocks = ceilDiv(tiles, winogradFilterBlock(work));
+  // Areas of the sums are read and written once a block.
+  const double outer =
+      36 * (productCycles(work, work.channels, tiles) + blocks * productCycles(work, work.channels, 6));
+  const double sums = 36 * 4.0 * static_cast<double>(work.channels * work.columns) * (blocks > 1 ? 2 * blocks : 0);
+  const double adjoint = ceilDiv(work.columns, work.kernels->lanes) * static_cast<double>(work.channels) * 60;
+  return (outer + transformCycles(work, 4, tiles) + adjoint) / kCyclesPerNanosecond +
+         streamNanoseconds(sums / blocks, 0.3 * blocks);
+}
+
+double overPixelsNanoseconds(const WinogradWork& work) {
+  const int64_t pixels = work.images * work.targetH * work.targetW;
+  return 9 * productCycles(work, work.channels, pixels) / kCyclesPerNanosecond;
 }
 
 }  // namespace striate

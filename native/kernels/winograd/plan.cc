@@ -4,6 +4,7 @@
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/plan.h"
 #include "kernels/winograd/choose.h"
+#include "kernels/winograd/filterGradient.h"
 
 namespace striate {
 namespace {
@@ -13,6 +14,8 @@ constexpr double kLeastFlops = 4e6;
 // The model is not exact, and exactness is worth something: a gain must be clear.
 constexpr double kLeastGain = 0.9;
 
+// 50 us of Winograd's products: a second thread is not woken for less.
+constexpr double kLeastSplitFlops = 15e6;
 // Sizes of transformed filters are computed in 64 bits.
 constexpr int64_t kMostFilters = int64_t{1} << 40;
 
@@ -64,10 +67,10 @@ bool choose(const ConvRequest& request, const WinogradWork& work, int edge, Wino
   return false;
 }
 
-class Winograd final : public OpPlan {
+class ProductPlan final : public OpPlan {
  public:
   // `scaleAt`: the operand that multiplies the filters, or -1.
-  Winograd(const ConvRequest& request, const WinogradSpec& spec, bool keeps, int scaleAt)
+  ProductPlan(const ConvRequest& request, const WinogradSpec& spec, bool keeps, int scaleAt)
       : geometry_(request.geometry), forward_(scaleAt >= 0), scaleAt_(scaleAt), keeps_(keeps), conv_(spec) {}
   size_t scratchBytes() const override { return conv_.scratchBytes() + ownPacked(); }
   size_t packedBytes() const override { return keeps_ ? conv_.packedBytes() : 0; }
@@ -139,7 +142,7 @@ std::unique_ptr<OpPlan> planForward(const ConvRequest& request, int edge, std::s
   spec.tapStride = g.channels * g.filterPixel;
   spec.depthStride = g.filterPixel;
   spec.columnStride = 1;
-  auto plan = std::make_unique<Winograd>(request, spec, choice.keeps, kConvScale);
+  auto plan = std::make_unique<ProductPlan>(request, spec, choice.keeps, kConvScale);
   plan->kernel = convKernelName("fwd", "winograd", tileName(edge).c_str(), request.op.isa);
   return plan;
 }
@@ -171,12 +174,63 @@ std::unique_ptr<OpPlan> planBackwardInput(const ConvRequest& request, int edge, 
   spec.depthStride = 1;
   spec.columnStride = g.filterPixel;
   spec.rotated = true;
-  auto plan = std::make_unique<Winograd>(request, spec, choice.keeps, -1);
+  auto plan = std::make_unique<ProductPlan>(request, spec, choice.keeps, -1);
   plan->kernel = convKernelName("bwd_input", "winograd", tileName(edge).c_str(), request.op.isa);
   return plan;
 }
 
+class FilterGradientPlan final : public OpPlan {
+ public:
+  FilterGradientPlan(const ConvGeometry& g, const WinogradFilterSpec& spec) : geometry_(g), conv_(spec) {}
+  size_t scratchBytes() const override { return conv_.scratchBytes(); }
+  Status run(const RunContext& context, const void* const* in, void* const* out) const override {
+    conv_.run(*context.pool, geometry_.liveImages(context.rows), f32(in[0]), f32(in[1]), f32(out[0]), context.scratch);
+    return okStatus();
+  }
+
+ private:
+  ConvGeometry geometry_;
+  WinogradFilterConv conv_;
+};
+
 }  // namespace
+
+std::unique_ptr<OpPlan> planWinograd4BackwardFilter(const ConvRequest& request, std::string* why) {
+  if (!fits(request, why)) return nullptr;
+  const ConvGeometry& g = request.geometry;
+  WinogradFilterSpec spec;
+  spec.kernels = &winogradKernels(request.op.isa);
+  const WinogradWork work = {spec.kernels, g.images, g.oh, g.ow, g.channels, g.filters};
+  if (!request.winograd) {
+    const double expected = winogradFilterNanoseconds(work), direct = overPixelsNanoseconds(work);
+    if (g.flops() < kLeastFlops) {
+      *why = "too little work";
+      return nullptr;
+    }
+    if (expected > kLeastGain * direct) {
+      *why = message::join("about ", microseconds(expected), ", implicitGemm ", microseconds(direct));
+      return nullptr;
+    }
+  }
+  spec.blockTiles = winogradFilterBlock(work);
+  spec.split = g.flops() > kLeastSplitFlops;
+  spec.images = g.images;
+  spec.sourceH = g.h;
+  spec.sourceW = g.w;
+  spec.channels = g.channels;
+  spec.targetH = g.oh;
+  spec.targetW = g.ow;
+  spec.columns = g.filters;
+  spec.top = g.padTop;
+  spec.left = g.padLeft;
+  spec.sourcePixel = g.inputPixel;
+  spec.targetPixel = g.outputPixel;
+  spec.tapStride = g.channels * g.filterPixel;
+  spec.channelStride = g.filterPixel;
+  auto plan = std::make_unique<FilterGradientPlan>(g, spec);
+  plan->kernel = convKernelName("bwd_filter", "winograd", "f4x3", request.op.isa);
+  return plan;
+}
 
 std::unique_ptr<OpPlan> planWinograd4Forward(const ConvRequest& request, std::string* why) {
   return planForward(request, 4, why);

@@ -41,19 +41,6 @@ struct Member<2> {
     y[0] = add(m[0], add(m[1], m[2]));
     y[1] = add(m[3], sub(m[1], m[2]));
   }
-  static STRIATE_INLINE void outputAdjoint(const Vec (&y)[2], Vec (&m)[4]) {
-    m[0] = y[0];
-    m[1] = add(y[0], y[1]);
-    m[2] = sub(y[0], y[1]);
-    m[3] = y[1];
-  }
-  static STRIATE_INLINE void filterAdjoint(const Vec (&u)[4], Vec (&g)[3]) {
-    const Vec half = Vec::broadcast(0.5f);
-    const Vec even = mul(half, add(u[1], u[2]));
-    g[0] = add(u[0], even);
-    g[1] = mul(half, sub(u[1], u[2]));
-    g[2] = add(u[3], even);
-  }
 };
 
 template <>

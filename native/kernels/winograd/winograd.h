@@ -106,11 +106,9 @@ struct WinogradFilterGradient {
 using WinogradFilterGradientFn = void (*)(const WinogradFilterGradient&);
 
 struct WinogradMember {
-  WinogradGatherFn input;          // B^T d B
-  WinogradGatherFn outputAdjoint;  // A d A^T, of dy
-  WinogradScatterFn output;
-  WinogradFilterFn filter;
-  WinogradFilterGradientFn filterAdjoint;
+  WinogradGatherFn input;    // B^T d B
+  WinogradScatterFn output;  // A^T M A
+  WinogradFilterFn filter;   // G g G^T
 };
 
 struct WinogradKernels {
@@ -118,7 +116,10 @@ struct WinogradKernels {
   int rows;  // of the register tile: a block of tiles is best a multiple of it
   WinogradMember two, four;
   WinogradProductFn wide, narrow;  // width 2 * lanes, lanes
-  WinogradOuterFn wideOuter, narrowOuter;
+  // The gradient of the filter, tiles of 4x4 only: there its filter is not the limit, and 2x2 has nothing to offer.
+  WinogradGatherFn outputAdjoint;          // A dy A^T
+  WinogradOuterFn wideOuter, narrowOuter;  // width 2 * lanes, lanes
+  WinogradFilterGradientFn filterAdjoint;  // G^T M G
 };
 
 extern const WinogradKernels kWinogradSse2;

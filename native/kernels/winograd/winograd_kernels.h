@@ -41,10 +41,9 @@ void inputTransform(const WinogradGather& t) {
       t, STRIATE_LAMBDA(const auto& d, auto& v) { M::input(d, v); });
 }
 
-template <int kEdge>
 void outputAdjoint(const WinogradGather& t) {
-  using M = Member<kEdge>;
-  gather<kEdge, M::kSpan>(
+  using M = Member<4>;
+  gather<M::kEdge, M::kSpan>(
       t, STRIATE_LAMBDA(const auto& y, auto& m) { M::outputAdjoint(y, m); });
 }
 
@@ -242,9 +241,8 @@ void filterTransform(const WinogradFilter& t) {
   }
 }
 
-template <int kEdge>
 void filterAdjoint(const WinogradFilterGradient& t) {
-  using M = Member<kEdge>;
+  using M = Member<4>;
   forLanes(t.channels, [&](int64_t c, auto lanes) STRIATE_BODY {
     mapBothWays<M::kSpan, 3>(
         STRIATE_LAMBDA(const auto& in, auto& out) { M::filterAdjoint(in, out); },
@@ -255,15 +253,14 @@ void filterAdjoint(const WinogradFilterGradient& t) {
 
 template <int kEdge>
 constexpr WinogradMember winogradMember() {
-  return {inputTransform<kEdge>, outputAdjoint<kEdge>, outputTransform<kEdge>, filterTransform<kEdge>,
-          filterAdjoint<kEdge>};
+  return {inputTransform<kEdge>, outputTransform<kEdge>, filterTransform<kEdge>};
 }
 
 // kWide and kNarrow: rows of the tiles of two vectors and of one.
 template <int kWide, int kNarrow, int kNarrowOuter>
 constexpr WinogradKernels winogradKernels() {
-  return {Vec::width,          kWide,           winogradMember<2>(),   winogradMember<4>(), product<kWide, 2>,
-          product<kNarrow, 1>, outer<kWide, 2>, outer<kNarrowOuter, 1>};
+  return {Vec::width,          kWide,         winogradMember<2>(), winogradMember<4>(),    product<kWide, 2>,
+          product<kNarrow, 1>, outputAdjoint, outer<kWide, 2>,     outer<kNarrowOuter, 1>, filterAdjoint};
 }
 
 }  // namespace

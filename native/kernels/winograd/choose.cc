@@ -106,7 +106,7 @@ double winogradFilterNanoseconds(const WinogradWork& work) {
   const double blocks = ceilDiv(tiles, winogradFilterBlock(work));
   // Areas of the sums are read and written once a block.
   const double outer =
-      36 * (productCycles(work, work.channels, tiles) + blocks * productCycles(work, work.channels, 6));
+      36 * (productCycles(work, work.channels, tiles) + blocks * productCycles(work, work.channels, 12));
   const double sums = 36 * 4.0 * static_cast<double>(work.channels * work.columns) * (blocks > 1 ? 2 * blocks : 0);
   const double adjoint = ceilDiv(work.columns, work.kernels->lanes) * static_cast<double>(work.channels) * 60;
   return (outer + transformCycles(work, 4, tiles) + adjoint) / kCyclesPerNanosecond +

@@ -1,3 +1,8 @@
+// Zen 4, avx2, one thread, FMA peak 118 GFLOP/s, nominal GFLOP/s: 64 channels (2 x 56x56) 332, 128 (4 x 28x28) 349, 256
+// (4 x 14x14) 245, 512 (16 x 7x7) 260, 16 x 56x56x64 243; the sum over pixels stays below 110. Tried: 24 to 196 tiles a
+// block, which differ by 5 to 15 % (64 is best or nearly so: more leave L2, fewer read and write the sums too often).
+// With few tiles the sums are the limit: one image of 7x7 and 512 channels has 4 tiles for 36 of them (76 nominal), and
+// goes to the sum over pixels.
 #include "kernels/winograd/filterGradient.h"
 
 #include <algorithm>

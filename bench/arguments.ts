@@ -1,5 +1,6 @@
 /** The command line of the bench. */
 import { parseArgs } from "node:util";
+import { isOnDemand, peersOnDemand, type PeerName } from "./work.js";
 
 export interface BenchArguments {
   readonly filter: RegExp;
@@ -8,6 +9,8 @@ export interface BenchArguments {
   readonly json: string;
   readonly svg: string;
   readonly solo: boolean;
+  /** Peers that are measured on demand only. */
+  readonly also: readonly PeerName[];
   readonly quick: boolean;
   readonly floor: number;
   readonly isa: string | undefined;
@@ -21,6 +24,7 @@ export const usage = `npm run bench -- [options]
   --threads <list>    numbers of threads, e.g. 1,2 (default: 1 and all)
   --seconds <number>  measured for each form of a row (default 0.6)
   --isa <name>        caps our instruction set, e.g. sse2
+  --also <list>       beside OpenBLAS and oneDNN, too: openblas, onednn or both with a comma between
   --solo              without the peers, which need not be installed then
   --json <file>       where results go (default build-bench/results.json)
   --svg <file>        where the chart goes (default build-bench/results.svg)
@@ -43,6 +47,7 @@ export function readArguments(args: readonly string[], all: number): BenchArgume
   const { json, svg, solo, quick, isa, help } = values;
   return {
     ...{ filter: pattern(values.filter), threads: [...new Set(threads)], json, svg, solo, quick, isa, help },
+    also: peerList(values.also),
     seconds: positive("--seconds", values.seconds),
     floor: positive("--floor", values.floor),
   };
@@ -61,6 +66,7 @@ function parse(args: readonly string[], all: number) {
         svg: { type: "string", default: "build-bench/results.svg" },
         isa: { type: "string" },
         solo: { type: "boolean", default: false },
+        also: { type: "string", default: "" },
         quick: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -68,6 +74,13 @@ function parse(args: readonly string[], all: number) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
+}
+
+function peerList(text: string): PeerName[] {
+  const names = text.split(",").filter((name) => name !== "");
+  const unknown = names.find((name) => !isOnDemand(name as PeerName));
+  if (unknown !== undefined) throw new UsageError(`--also: must be ${peersOnDemand.join(" or ")}, got ${unknown}`);
+  return names as PeerName[];
 }
 
 function positive(option: string, text: string): number {

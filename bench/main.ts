@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readArguments, usage, UsageError, type BenchArguments } from "./arguments.js";
+import { buildFolder } from "./compile.js";
 import { floorsOf, judge, readFloors, type FloorEntry, type Verdict } from "./floors.js";
 import { Machine, type Bandwidth } from "./machine/machine.js";
 import { Lanes, missingPeer } from "./measure/lanes.js";
@@ -13,11 +14,10 @@ import { closeWork, fullBudget, measureWork, openWork, type MeasureOptions, type
 import { chartOf } from "./report/chart.js";
 import { resultsOf, writeText, type JudgedRow } from "./report/results.js";
 import { tableHead, tableRow } from "./report/table.js";
-import { isSingleThreaded, type PeerName, type Work } from "./work.js";
+import { isOnDemand, isSingleThreaded, type PeerName, type Work } from "./work.js";
 import { listWorks } from "./works.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = join(root, "build-bench");
 
 async function main(): Promise<number> {
   const options = readArguments(process.argv.slice(2), availableParallelism());
@@ -41,10 +41,11 @@ async function main(): Promise<number> {
 }
 
 /** Says for each peer that is not here what to do. */
-function absentPeers(works: readonly Work[], { solo }: BenchArguments): Set<PeerName> {
+function absentPeers(works: readonly Work[], { solo, also }: BenchArguments): Set<PeerName> {
   const peers = new Set(works.flatMap((work) => work.peers));
   if (solo) return peers;
   const absent = [...peers].filter((peer) => {
+    if (isOnDemand(peer) && !also.includes(peer)) return true;
     const reason = missingPeer(peer);
     if (reason !== undefined) console.log(`without ${peer}: ${reason}`);
     return reason !== undefined;
@@ -68,7 +69,7 @@ class Bench {
   ) {
     this.lanes = new Lanes(options.isa);
     this.clock = options.quick ? new QuickClock() : undefined;
-    const machine = Machine.build(folder);
+    const machine = Machine.build();
     if (typeof machine === "string") console.log(`no percentages of this machine's limits: ${machine}`);
     else this.machine = machine;
   }
@@ -120,7 +121,7 @@ class Bench {
     const { options, clock } = this;
     const threads = isSingleThreaded(work) ? [1] : options.threads;
     const measureOptions: MeasureOptions = {
-      ...{ lanes: this.lanes, machine: this.machine, peaks: this.fmaPeak, folder: join(folder, "files") },
+      ...{ lanes: this.lanes, machine: this.machine, peaks: this.fmaPeak, folder: join(buildFolder, "files") },
       isThere: (peer) => !this.absent.has(peer),
       ...(clock === undefined ? {} : { roles: quickRoles }),
     };
@@ -148,7 +149,8 @@ class Bench {
   private report(row: Row): void {
     const { work, threads } = row;
     const copy = this.bandwidth.get(threads)?.copy;
-    const verdicts = floorsOf(this.floors, work.id, threads, work.peers.length > 0).map((floor) =>
+    const hasPeer = work.peers.some((peer) => !isOnDemand(peer) || this.options.also.includes(peer));
+    const verdicts = floorsOf(this.floors, work.id, threads, hasPeer).map((floor) =>
       judge(row, floor, this.options.floor, copy),
     );
     this.rows.push({ row, verdicts });

@@ -9,9 +9,14 @@ export const contenderNames = [
   "tfjs-cpu",
   "convnetjs",
   "pytorch",
+  "openblas",
+  "onednn",
 ] as const;
 export type ContenderName = (typeof contenderNames)[number];
 export type PeerName = Exclude<ContenderName, "striate" | "striate-reference">;
+/** Measured where --also names them: they double the time of many rows. */
+export const peersOnDemand = ["openblas", "onednn"] as const satisfies readonly PeerName[];
+export const isOnDemand = (peer: PeerName): boolean => peersOnDemand.some((each) => each === peer);
 
 export type Direction = "forward" | "backwardInput" | "backwardFilter";
 /** [height, width, channels] */

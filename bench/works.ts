@@ -90,7 +90,7 @@ export function convWorks(entry: Entry): Work[] {
   const shape = { ...rest, groups };
   return directions.flatMap((direction) =>
     batches.map((batch): Work => {
-      const peers: PeerName[] = direction === "forward" ? ["onnxruntime"] : [];
+      const peers: PeerName[] = direction === "forward" ? ["onnxruntime", "onednn"] : ["onednn"];
       return { kind: "conv", id: `${direction}/${shape.name}/${batch}`, batch, direction, shape, peers };
     }),
   );
@@ -111,7 +111,7 @@ function gemmWorks(entry: Entry): Work[] {
   const { name, m, n, k, forms: wanted } = checked(entry, rules, "gemm.json");
   return wanted.map((form) => ({
     ...{ kind: "gemm", id: `gemm/${name}/${form}`, batch: m, m, n, k, packed: form === "packed" },
-    peers: ["onnxruntime"],
+    peers: ["onnxruntime", "openblas"],
   }));
 }
 

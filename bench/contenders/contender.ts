@@ -56,5 +56,11 @@ export interface Contender {
   close(): void | Promise<void>;
 }
 
+/** One that times its own calls, on inputs of its own that change from call to call; opened for one number of threads. */
+export interface SelfTimedContender extends Pick<Contender, "description" | "verify" | "explain" | "close"> {
+  /** As timeCalls: milliseconds of each call but the first. */
+  measure(milliseconds: number): Promise<Float64Array>;
+}
+
 /** Two steps, as `Contender.verify` says, and the hyperparameters of every training step. */
 export const training = { verifiedSteps: 2, learningRate: 0.01, momentum: 0.9 } as const;

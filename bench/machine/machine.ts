@@ -1,10 +1,8 @@
 /** What this machine can do, measured by a small C++ program that is compiled here and stays, to be asked beside each row. */
 import { execFileSync, spawn, type ChildProcessByStdio } from "node:child_process";
-import { existsSync, mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
+import { compile } from "../compile.js";
 
 /** GB/s; a copy counts what it reads and what it writes. */
 export interface Bandwidth {
@@ -14,7 +12,7 @@ export interface Bandwidth {
   readonly streamingCopy: number;
 }
 
-const source = fileURLToPath(new URL("machine.cc", import.meta.url));
+const source = new URL("machine.cc", import.meta.url);
 
 export class Machine {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
@@ -26,22 +24,15 @@ export class Machine {
   }
 
   /**
-   * @param folder for the compiled program, which is kept
    * @returns the reason where there is none: what is a share of it is then left out
    */
-  static build(folder: string): Machine | string {
-    const program = join(folder, process.platform === "win32" ? "machine.exe" : "machine");
-    const compiler = process.env["CXX"] ?? "c++";
+  static build(): Machine | string {
     try {
-      if (!existsSync(program) || statSync(program).mtimeMs < statSync(source).mtimeMs) {
-        mkdirSync(folder, { recursive: true });
-        const flags = ["-std=c++17", "-O2", "-march=native", "-ffp-contract=fast", "-pthread"];
-        execFileSync(compiler, [...flags, source, "-o", program], { stdio: ["ignore", "ignore", "pipe"] });
-      }
+      const program = compile(source, ["-march=native", "-ffp-contract=fast", "-pthread"]);
       execFileSync(program, { input: "fma 1 1\n" });
       return new Machine(program);
     } catch (error) {
-      return `${compiler} did not give a program that runs (${error instanceof Error ? error.message.split("\n")[0] : String(error)})`;
+      return `the compiler did not give a program that runs (${error instanceof Error ? error.message.split("\n")[0] : String(error)})`;
     }
   }
 

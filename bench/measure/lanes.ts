@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { missingCompiled } from "../contenders/compiled.js";
 import type { PeerFiles, Variant } from "../contenders/contender.js";
 import { ourName, type CalledWork, type ContenderName, type PeerName, type Work } from "../work.js";
 import { Lane } from "./lane.js";
@@ -45,7 +46,7 @@ export function formsOf(work: CalledWork, isThere: (peer: PeerName) => boolean):
   }
   for (const peer of work.peers.filter(isThere)) {
     forms.push({ role: "peer", contender: peer, variant: plain });
-    const repeats = chainOf(work);
+    const repeats = peer === "onnxruntime" ? chainOf(work) : 1;
     if (repeats > 1) forms.push({ role: "peer", contender: peer, variant: { ...plain, repeats } });
   }
   return forms;
@@ -68,11 +69,13 @@ export const filesOf: { readonly [Name in ContenderName]: readonly (keyof PeerFi
   "tfjs-cpu": [],
   convnetjs: [],
   pytorch: ["weights", "inputs"],
+  openblas: [],
+  onednn: [],
 };
 
 /** Those whose number of threads is set when they are opened, once for all. */
 export function isOpenedPerThreads(contender: ContenderName): boolean {
-  return contender === "onnxruntime" || contender === "pytorch";
+  return ["onnxruntime", "pytorch", "openblas", "onednn"].includes(contender);
 }
 
 /** Processes by what they hold, started when they are first asked for. */
@@ -137,10 +140,13 @@ const packages: { readonly [Name in PeerName]: readonly string[] } = {
   "tfjs-cpu": ["@tensorflow/tfjs"],
   convnetjs: ["convnetjs"],
   pytorch: [],
+  openblas: [],
+  onednn: [],
 };
 
 /** @returns what to do so that a peer can be measured, or undefined where it can */
 export function missingPeer(peer: PeerName): string | undefined {
+  if (peer === "openblas" || peer === "onednn") return missingCompiled(peer);
   if (peer === "pytorch") {
     if (existsSync(pytorch) && pythonWith("torch") !== undefined) return undefined;
     return "PyTorch is not installed: on Debian apt install python3-torch, or name a Python that has it in PYTHON";

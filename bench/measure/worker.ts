@@ -1,5 +1,6 @@
 /** A process that is measured: one contender each, so that none sees another's threads, heap or compiled code. */
-import type { Contender, ContenderRequest, InputArray } from "../contenders/contender.js";
+import type { CompiledPeer } from "../contenders/compiled.js";
+import type { Contender, ContenderRequest, InputArray, SelfTimedContender } from "../contenders/contender.js";
 import { ChangingInputs } from "../random.js";
 import { sampleOf } from "../verify/expectation.js";
 import { inputsOf, type ContenderName } from "../work.js";
@@ -7,7 +8,7 @@ import { timeCalls } from "./timeCalls.js";
 import type { Answer, Question, Questions } from "./protocol.js";
 
 interface Opened {
-  readonly contender: Contender;
+  readonly contender: Contender | SelfTimedContender;
   readonly inputs: ChangingInputs;
 }
 const opened = new Map<string, Opened>();
@@ -36,6 +37,7 @@ async function respond(question: Question): Promise<Questions[keyof Questions]["
     case "measure": {
       const { contender, inputs } = present(question.key);
       const { threads, awaited, milliseconds } = question;
+      if ("measure" in contender) return contender.measure(milliseconds);
       contender.setThreads?.(threads);
       const other = awaited && !contender.isAwaited && contender.callAwaited !== undefined;
       const timed = {
@@ -54,7 +56,7 @@ async function respond(question: Question): Promise<Questions[keyof Questions]["
   }
 }
 
-type Open = (request: ContenderRequest) => Contender | Promise<Contender>;
+type Open = (request: ContenderRequest) => Opened["contender"] | Promise<Opened["contender"]>;
 /** Loaded on demand: no contender's process holds another's package. */
 const contenders: { readonly [Name in ContenderName]: () => Promise<Open> } = {
   striate: async () => (await import("../contenders/striate.js")).striateContender,
@@ -63,12 +65,19 @@ const contenders: { readonly [Name in ContenderName]: () => Promise<Open> } = {
   "tfjs-cpu": () => tfjs("cpu"),
   "tfjs-wasm": () => tfjs("wasm"),
   convnetjs: async () => (await import("../contenders/convnetjs.js")).convnetjsContender,
+  openblas: () => compiled("openblas"),
+  onednn: () => compiled("onednn"),
   pytorch: () => Promise.reject(new RangeError("bench: PyTorch is no package of Node.js")),
 };
 
 async function tfjs(backend: "cpu" | "wasm"): Promise<Open> {
   const { tfjsContender } = await import("../contenders/tfjs.js");
   return (request) => tfjsContender(backend, request);
+}
+
+async function compiled(peer: CompiledPeer): Promise<Open> {
+  const { compiledContender } = await import("../contenders/compiled.js");
+  return (request) => compiledContender(peer, request);
 }
 
 function present(key: string): Opened {

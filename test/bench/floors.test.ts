@@ -39,7 +39,9 @@ describe("works", () => {
     expect(ids).toEqual(expect.arrayContaining(["forward/r_64_3x3/16", "gemm/sq256/both", "train/lenet5/64"]));
   });
   it("are chosen by name", () => {
-    expect(listWorks(/^forward\/r_64_3x3\/1$/)).toMatchObject([{ kind: "conv", batch: 1, peers: ["onnxruntime"] }]);
+    expect(listWorks(/^forward\/r_64_3x3\/1$/)).toMatchObject([
+      { kind: "conv", batch: 1, peers: ["onnxruntime", "onednn"] },
+    ]);
   });
   it("must have every field and no other", () => {
     const entry = { ...shape, batches: [1], directions: ["forward"] };

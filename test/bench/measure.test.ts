@@ -198,6 +198,8 @@ describe("arguments", () => {
       ...{ json: "build-bench/results.json", svg: "build-bench/results.svg" },
     });
     expect(readArguments([], 1).threads).toEqual([1]);
+    expect(readArguments(["--also", "openblas,onednn"], 1).also).toEqual(["openblas", "onednn"]);
+    expect(() => readArguments(["--also", "mkl"], 1)).toThrow("--also: must be openblas or onednn, got mkl");
   });
   it("are read", () => {
     const args = ["--quick", "--floor", "0.8", "--isa", "sse2", "--threads", "2,2", "--filter", "3x3"];

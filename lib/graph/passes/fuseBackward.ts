@@ -2,7 +2,7 @@
  * Fusion in a training step, after differentiation: the gradient of an activation into the op beside it that reads or
  * writes the same elements anyway, and the gradient of a bias, a sum over pixels, into the op that computes what is
  * summed. Each saves passes over tensors that do not fit a cache: a step's ops other than convolutions and products are
- * bound by memory, on one thread already.
+ * bound by memory.
  */
 import { activationCodes, type OpName } from "../opSchema.js";
 import { copyEpilogue, isPlain } from "./fuse.js";

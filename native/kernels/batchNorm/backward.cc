@@ -4,10 +4,10 @@
 //   inference   dx = dy * s
 //   train       dx = s * (dy - dbeta / N - d * (sum dy * d) / (N * (variance + epsilon)))
 //
-// Bound by memory on one thread already: two sweeps over x and dy, one over dx (Zen 4, 8.4 MB each, 1.0 to 1.2 ms).
-// So the gradient of a relu behind batch norm is taken in the same sweeps, its side of the kink computed again from x
-// (a step of its own read and wrote 25 MB more, 0.4 to 0.5 ms), and so are the channel sums of dx, while its block is
-// in the first level cache (0.2 to 0.3 ms).
+// Bound by memory: two sweeps over x and dy, one over dx. Zen 4, 64 x 32 x 32 x 32 floats (8.4 MB) each: 1.0 ms on one
+// thread, 41 GB/s; 1.9 times as fast on two. So the gradient of a relu behind batch norm is taken in the same sweeps,
+// its side of the kink computed again from x, since a step of its own would move 25 MB more (0.4 ms); and so are the
+// channel sums of dx, while its block is in the first level cache (0.2 ms as a step).
 #include <cmath>
 
 #include "kernels/batchNorm/batchNorm.h"

@@ -1,5 +1,4 @@
 /** Which backend runs: the native one where its addon loads, the reference backend anywhere else. */
-import { getEnvironmentData, setEnvironmentData } from "node:worker_threads";
 import { BackendError, OptionError, StriateError } from "../errors.js";
 import type { Backend, BackendInfo } from "./backend.js";
 import { nativeBackend, type NativeBackend } from "./native/index.js";
@@ -84,6 +83,7 @@ function choose(): Selection {
 }
 
 function announce(loadError: string): void {
+  const { getEnvironmentData, setEnvironmentData } = process.getBuiltinModule("node:worker_threads");
   if (getEnvironmentData(SAID) === true) return;
   setEnvironmentData(SAID, true);
   process.stderr.write(

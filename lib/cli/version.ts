@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import { packageFile } from "../packageFile.js";
 
-/** The version in package.json; lib/cli and dist/cli lie equally deep. */
+/** The version in package.json. */
 export function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(packageFile("package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -2,18 +2,13 @@
  * The data set that comes with the package: 1,797 handwritten digits of 8 x 8 pixels (E. Alpaydin and C. Kaynak, Optical Recognition of
  * Handwritten Digits, UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0). See data/README.md.
  */
-import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import { StriateError } from "../errors.js";
+import { packageFile } from "../packageFile.js";
 import { RandomStream } from "../random/philox.js";
 import { stratifiedSplit, subset, type Dataset } from "./dataset.js";
 
 export const digitCount = 1797;
 const pixels = 64;
-
-/** Bytes of gzip(labels, images); lib/data and dist/data lie equally deep. */
-const file = new URL("../../data/digits.bin.gz", import.meta.url);
 
 const classes = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] as const;
 
@@ -52,12 +47,20 @@ export interface Digits {
  * ```
  */
 export async function digits(): Promise<Digits> {
+  // Loaded when they are needed: a program that only predicts need not wait for them at its start.
+  const [{ readFile }, { promisify }, { gunzip }] = await Promise.all([
+    import("node:fs/promises"),
+    import("node:util"),
+    import("node:zlib"),
+  ]);
+  /** Bytes of gzip(labels, images). */
+  const file = packageFile("data/digits.bin.gz");
   const bytes = await promisify(gunzip)(await readFile(file));
   const expected = digitCount * (1 + pixels);
   if (bytes.length !== expected) {
     throw new StriateError(
       "ERR_STRIATE_DATA",
-      `digits: ${file.pathname} is damaged: it must hold ${expected} bytes, got ${bytes.length}`,
+      `digits: ${file} is damaged: it must hold ${expected} bytes, got ${bytes.length}`,
     );
   }
   const labels = Int32Array.from(bytes.subarray(0, digitCount));

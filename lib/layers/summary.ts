@@ -68,8 +68,9 @@ export function countNet(output: LayerNode): NetSummary {
   };
 }
 
-const group = new Intl.NumberFormat("en-US");
-const count = (value: number): string => (value === 0 ? "" : group.format(value));
+/** 1234567 as 1,234,567. Not by Intl: its first formatter takes 10 ms. */
+const group = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+const count = (value: number): string => (value === 0 ? "" : group(value));
 
 /** Columns as wide as their widest cell; the ones in `right` end flush. */
 function table(rows: readonly (readonly string[])[], right: ReadonlySet<number>): string[] {
@@ -115,12 +116,11 @@ export function summary(net: { readonly node: LayerNode }): string {
     ];
   });
   const head = ["layer", "output", "parameters", "weights", "biases", "MACs", "formula"];
-  const numbers = [total.parameters, total.weights, total.biases, total.macs].map((value) => group.format(value));
+  const numbers = [total.parameters, total.weights, total.biases, total.macs].map((value) => group(value));
   const lines = table([head, ...rows, ["total", "", ...numbers, ""]], new Set([2, 3, 4, 5]));
   const width = Math.max(...lines.map((line) => line.length));
   const rule = "-".repeat(width);
   const text = [lines[0], rule, ...lines.slice(1, -1), rule, lines.at(-1)];
-  if (total.statistics > 0)
-    text.push(`and ${group.format(total.statistics)} running statistics, which are not learned`);
+  if (total.statistics > 0) text.push(`and ${group(total.statistics)} running statistics, which are not learned`);
   return text.join("\n");
 }

@@ -1,8 +1,8 @@
 /** The typed mirror of the addon (native/binding), and how it is found. `test/native/addon.test.ts` compares the keys. */
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { StriateError } from "../../errors.js";
 import { opSchemas } from "../../graph/opSchema.js";
+import { packageFile } from "../../packageFile.js";
 import type { InputArray, StepExplanation } from "../backend.js";
 
 /** Opaque objects that own native memory; a type tag in the addon tells them apart. */
@@ -100,7 +100,7 @@ export function loadAddon(): NativeAddon {
     addon = require(path);
   } else {
     const find = require("node-gyp-build") as (folder: string) => unknown;
-    addon = find(fileURLToPath(new URL("../../..", import.meta.url)));
+    addon = find(packageFile("."));
   }
   return checkedAddon(addon);
 }

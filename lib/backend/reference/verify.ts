@@ -3,7 +3,6 @@
  * makes sure that a run means something: known ops with as many operands as they take, buffers inside their storages,
  * and each list writing only what it may. The shapes that each op needs are in opRules.ts.
  */
-import { totalmem } from "node:os";
 import { StriateError } from "../../errors.js";
 import { opSchemas, type OpName } from "../../graph/opSchema.js";
 import {
@@ -104,8 +103,9 @@ function checkStorage(where: string, storage: Storage, stateSize: (name: string)
 /** A size gone wrong must not bring the machine down: what a Program allocates has to fit its memory. */
 function checkMemory({ storages }: Program): void {
   const elements = storages.reduce((total, { kind, size }) => total + (kind === "state" ? 0 : size), 0);
-  if (4 * elements <= totalmem()) return;
-  const rule = `its storages must fit the memory of ${totalmem()} bytes, got ${4 * elements}`;
+  const memory = process.getBuiltinModule("node:os").totalmem();
+  if (4 * elements <= memory) return;
+  const rule = `its storages must fit the memory of ${memory} bytes, got ${4 * elements}`;
   throw new StriateError("ERR_STRIATE_MEMORY", `program: ${rule}`);
 }
 

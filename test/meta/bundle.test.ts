@@ -1,0 +1,65 @@
+/** The built package: few files to load, one instance of everything, nothing heavy before it is needed. */
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import type * as Ops from "../../lib/ops/index.js";
+import type * as Striate from "../../lib/index.js";
+
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+
+/** What is loaded with a module, itself included: files of dist, and other modules by name. */
+function closure(entry: string): { files: string[]; modules: string[] } {
+  const files = new Set<string>();
+  const modules = new Set<string>();
+  const open = [join(dist, entry)];
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (files.has(file)) continue;
+    files.add(file);
+    for (const [, name] of readFileSync(file, "utf8").matchAll(
+      /(?:^|[;}\n])(?:im|ex)port\b[^"'()]*["']([^"']+)["']/g,
+    )) {
+      if (name!.startsWith(".")) open.push(join(dirname(file), name!));
+      else modules.add(name!);
+    }
+  }
+  return { files: [...files], modules: [...modules].sort() };
+}
+
+const sizeOf = (files: readonly string[]): number =>
+  files.reduce((sum, file) => sum + readFileSync(file, "utf8").length, 0);
+
+describe("the built package", () => {
+  test("is a few files, without the loader of addons, files of models or anything of others", () => {
+    const { files, modules } = closure("index.js");
+    expect(files.length).toBeGreaterThan(1);
+    expect(files.length).toBeLessThanOrEqual(8);
+    expect(sizeOf(files)).toBeLessThan(300_000);
+    expect(modules).toEqual(["node:module", "node:path"]);
+  });
+
+  test("its ops are those of striate/ops: Values of one are operands of the other", async () => {
+    const load = async (entry: string): Promise<unknown> => import(join(dist, entry));
+    const striate = (await load("index.js")) as typeof Striate;
+    const ops = (await load("ops/index.js")) as typeof Ops;
+    const x = striate.tensor([1, 2], Float32Array.of(-1, 2));
+    expect([...striate.run((value) => ops.relu(value), x).data]).toEqual([0, 2]);
+    expect(() => ops.matmul(ops.input("x", [1, 2]), ops.input("y", [3, 1]))).toThrow(striate.GraphError);
+  });
+
+  test("every file that package.json names is there, with types for those that are exported", () => {
+    const manifest = JSON.parse(readFileSync(join(dist, "../package.json"), "utf8")) as {
+      exports: Record<string, string | { types: string; default: string }>;
+      imports: Record<string, string>;
+      bin: Record<string, string>;
+    };
+    const exported = Object.values(manifest.exports).flatMap((entry) =>
+      typeof entry === "string" ? [entry] : [entry.types, entry.default],
+    );
+    for (const file of [...exported, ...Object.values(manifest.imports), ...Object.values(manifest.bin)]) {
+      expect(() => readFileSync(join(dist, "..", file)), file).not.toThrow();
+    }
+    expect(readFileSync(join(dist, "cli/main.js"), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+    expect(readFileSync(join(dist, "index.js"), "utf8")).toContain("//# sourceMappingURL=");
+  });
+});

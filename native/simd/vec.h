@@ -25,8 +25,9 @@
 //   pow2(n)          2^n for integral n in [-126, 127]
 //   exponentOf(x), mantissaOf(x)  x = mantissa * 2^exponent with mantissa in [1, 2), for positive normal x
 // Comparison (false where either lane is NaN) and masks:
-//   less lessEqual greater greaterEqual equal -> Mask;  isNan(a) -> Mask
+//   less lessEqual greater greaterEqual equal -> Mask;  isNan(a), eitherNan(a, b) -> Mask
 //   maskAnd maskOr maskNot -> Mask;  any(mask) -> bool;  select(mask, ifTrue, ifFalse)
+//   keep(mask, a) = select(mask, a, 0), drop(mask, a) = select(mask, 0, a)
 // Rearrangement:
 //   transpose(Vec (&rows)[width])  lane j of row i <-> lane i of row j
 // Across lanes, in a fixed tree (halves, quarters, ...), so a result depends on the ISA only:

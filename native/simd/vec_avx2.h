@@ -93,6 +93,9 @@ STRIATE_INLINE Mask greater(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP
 STRIATE_INLINE Mask greaterEqual(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)}; }
 STRIATE_INLINE Mask equal(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
 STRIATE_INLINE Mask isNan(Vec a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+STRIATE_INLINE Mask eitherNan(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_UNORD_Q)}; }
+STRIATE_INLINE Vec keep(Mask m, Vec a) { return {_mm256_and_ps(m.m, a.v)}; }
+STRIATE_INLINE Vec drop(Mask m, Vec a) { return {_mm256_andnot_ps(m.m, a.v)}; }
 STRIATE_INLINE Mask maskAnd(Mask a, Mask b) { return {_mm256_and_ps(a.m, b.m)}; }
 STRIATE_INLINE Mask maskOr(Mask a, Mask b) { return {_mm256_or_ps(a.m, b.m)}; }
 STRIATE_INLINE Mask maskNot(Mask a) { return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }

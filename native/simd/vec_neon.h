@@ -85,6 +85,9 @@ STRIATE_INLINE Mask maskAnd(Mask a, Mask b) { return {vandq_u32(a.m, b.m)}; }
 STRIATE_INLINE Mask maskOr(Mask a, Mask b) { return {vorrq_u32(a.m, b.m)}; }
 STRIATE_INLINE Mask maskNot(Mask a) { return {vmvnq_u32(a.m)}; }
 STRIATE_INLINE Mask isNan(Vec a) { return maskNot(equal(a, a)); }
+STRIATE_INLINE Mask eitherNan(Vec a, Vec b) { return maskNot(maskAnd(equal(a, a), equal(b, b))); }
+STRIATE_INLINE Vec keep(Mask m, Vec a) { return {vreinterpretq_f32_u32(vandq_u32(m.m, vreinterpretq_u32_f32(a.v)))}; }
+STRIATE_INLINE Vec drop(Mask m, Vec a) { return {vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a.v), m.m))}; }
 STRIATE_INLINE bool any(Mask a) { return vmaxvq_u32(a.m) != 0; }
 STRIATE_INLINE Vec select(Mask m, Vec ifTrue, Vec ifFalse) { return {vbslq_f32(m.m, ifTrue.v, ifFalse.v)}; }
 

@@ -82,6 +82,9 @@ STRIATE_INLINE Mask greater(Vec a, Vec b) { return {_mm_cmpgt_ps(a.v, b.v)}; }
 STRIATE_INLINE Mask greaterEqual(Vec a, Vec b) { return {_mm_cmpge_ps(a.v, b.v)}; }
 STRIATE_INLINE Mask equal(Vec a, Vec b) { return {_mm_cmpeq_ps(a.v, b.v)}; }
 STRIATE_INLINE Mask isNan(Vec a) { return {_mm_cmpunord_ps(a.v, a.v)}; }
+STRIATE_INLINE Mask eitherNan(Vec a, Vec b) { return {_mm_cmpunord_ps(a.v, b.v)}; }
+STRIATE_INLINE Vec keep(Mask m, Vec a) { return {_mm_and_ps(m.m, a.v)}; }
+STRIATE_INLINE Vec drop(Mask m, Vec a) { return {_mm_andnot_ps(m.m, a.v)}; }
 STRIATE_INLINE Mask maskAnd(Mask a, Mask b) { return {_mm_and_ps(a.m, b.m)}; }
 STRIATE_INLINE Mask maskOr(Mask a, Mask b) { return {_mm_or_ps(a.m, b.m)}; }
 STRIATE_INLINE Mask maskNot(Mask a) { return {_mm_xor_ps(a.m, _mm_castsi128_ps(_mm_set1_epi32(-1)))}; }

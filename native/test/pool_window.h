@@ -54,6 +54,14 @@ inline const std::vector<Window>& testWindows() {
       {3, 4, 5, 7, 1, 1, 1, 1, 2, 1},        // a window larger than the image, padded
       {2, 3, 2, 3, 2, 3, 1, 1, 1, 2},        // every window is clipped
       {9, 1, 4, 1, 4, 1, 3, 2, 0, 0, true},  // a column
+      // Wide enough for tiles of four windows, with and without a rest.
+      {6, 8, 2, 2, 2, 2, 0, 0, 0, 0},
+      {5, 15, 2, 2, 2, 2, 1, 0, 1, 0, true},
+      {5, 19, 3, 3, 2, 2, 1, 1, 1, 1},
+      {6, 12, 3, 3, 1, 1, 1, 1, 1, 1},
+      {7, 11, 3, 3, 2, 2, 0, 0, 0, 0, true},
+      {7, 23, 4, 5, 3, 2, 1, 1, 1, 1},
+      {4, 14, 3, 3, 3, 3, 0, 0, 0, 0, true},
   };
   return windows;
 }

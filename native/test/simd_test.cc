@@ -114,6 +114,9 @@ TEST_CASE("lane-wise operations, NaN rules included") {
           std::isnan(fa) ? 1.0f : 0.0f,
           fa < fb && fb < fc ? 1.0f : 0.0f,
           std::isnan(fa) ? 1.0f : 0.0f,
+          std::isnan(fa) || std::isnan(fb) ? 1.0f : 0.0f,
+          fa < fb ? fc : 0.0f,
+          fa < fb ? 0.0f : fc,
       };
       REQUIRE(count == static_cast<int>(std::size(expected)));
       for (int i = 0; i < count; ++i) {

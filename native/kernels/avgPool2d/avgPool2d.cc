@@ -93,7 +93,7 @@ std::unique_ptr<OpPlan> planForward(const OpRequest& request) {
     const int64_t images = x.batched ? context.rows : x.dims[0];
     const int64_t height = geometry.height, width = geometry.width, outHeight = y.dims[1], outWidth = y.dims[2];
     const int64_t taps = std::min(geometry.window.kernelH, height) * std::min(geometry.window.kernelW, width);
-    const double cost = static_cast<double>(outWidth * taps) * (0.1 * static_cast<double>(geometry.channels) + 1.0);
+    const double cost = static_cast<double>(outWidth) * (0.03 * static_cast<double>(taps * geometry.channels) + 2.0);
     forRanges(context, images * outHeight, cost, 1, [&](int64_t begin, int64_t end) {
       for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t image = unit / outHeight, oh = unit % outHeight;
@@ -131,7 +131,7 @@ std::unique_ptr<OpPlan> planBackward(const OpRequest& request) {
     const int64_t height = geometry.height, width = geometry.width, outHeight = dy.dims[1], outWidth = dy.dims[2];
     const PoolWindow& window = geometry.window;
     const int64_t windows = (window.kernelH / window.strideH + 1) * (window.kernelW / window.strideW + 1);
-    const double cost = static_cast<double>(width * windows) * (0.15 * static_cast<double>(geometry.channels) + 2.0);
+    const double cost = static_cast<double>(width * windows) * (0.08 * static_cast<double>(geometry.channels) + 1.0);
     forRanges(context, images * height, cost, 1, [&](int64_t begin, int64_t end) {
       for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t image = unit / height, h = unit % height;

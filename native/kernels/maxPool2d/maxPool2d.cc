@@ -24,7 +24,7 @@ std::unique_ptr<OpPlan> planForward(const OpRequest& request) {
                   channels = x.dims[3];
     const int64_t outHeight = y.dims[1], outWidth = y.dims[2];
     const int64_t taps = std::min(window.kernelH, height) * std::min(window.kernelW, width);
-    const double cost = static_cast<double>(outWidth * taps) * (0.1 * static_cast<double>(channels) + 1.0);
+    const double cost = static_cast<double>(outWidth) * (0.03 * static_cast<double>(taps * channels) + 2.0);
     forRanges(context, images * outHeight, cost, 1, [&](int64_t begin, int64_t end) {
       for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t image = unit / outHeight, oh = unit % outHeight;
@@ -136,8 +136,8 @@ std::unique_ptr<OpPlan> planBackward(const OpRequest& request) {
     const int64_t slice = images < kFewImages && !finish.needsAllChannels() ? kSlice : channels;
     const int64_t slices = (channels + slice - 1) / slice;
     const int64_t taps = std::min(window.kernelH, height) * std::min(window.kernelW, width);
-    const double cost =
-        static_cast<double>(outHeight * outWidth * taps) * (0.5 * static_cast<double>(std::min(slice, channels)) + 2.0);
+    const double cost = static_cast<double>(outHeight * outWidth * taps) *
+                        (0.08 * static_cast<double>(std::min(slice, channels)) + 0.5);
     forRanges(context, images * slices, cost, 1, [&](int64_t begin, int64_t end) {
       for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t image = unit / slices, first = unit % slices * slice;

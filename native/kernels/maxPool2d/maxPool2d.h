@@ -8,6 +8,12 @@
 // Pixels are `channels` contiguous floats at any alignment, pixelStride elements apart; an image row is `width` pixels.
 // Every window holds at least one pixel of the image. Nothing overlaps. Backward recomputes the maxima: cheaper than
 // storing indices, since x is in the cache anyway.
+//
+// Windows of 2x2 and 3x3 go by tiles of four (simd/poolTile.h); the others, and those at the border, one by one. A
+// tile's gradient takes its four maxima, then compares each input once more: for 3x3 at stride 2 20 comparisons and
+// maxima, 9 additions and 7 loads and stores of dx for a vector of outputs, 12 cycles, where a window by itself
+// took 50. Contributions are added in the order of the windows either way. Fewer channels than a vector: forward
+// reduces the rows as if there were no pixels.
 #pragma once
 #include <cstddef>
 #include <cstdint>

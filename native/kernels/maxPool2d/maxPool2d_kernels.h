@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/maxPool2d/maxPool2d.h"
 #include "simd/lanes.h"
+#include "simd/poolTile.h"
 
 namespace striate {
 namespace {
@@ -47,8 +48,9 @@ STRIATE_INLINE int64_t windowMaximaByFour(const float* x, const MaxPoolTaps& tap
   return c;
 }
 
-void maxPoolForwardRow(const MaxPoolRow& r) {
-  for (int64_t ow = 0; ow < r.outWidth; ++ow) {
+// Any windows.
+STRIATE_INLINE void maxPoolWindows(const MaxPoolRow& r, int64_t first, int64_t last) {
+  for (int64_t ow = first; ow < last; ++ow) {
     const int64_t left = ow * r.strideW - r.padLeft;
     const int64_t begin = most(left, 0), end = least(left + r.kernelW, r.width);
     const MaxPoolTaps taps{r.rows, end - begin, r.width * r.xStride, r.xStride};
@@ -58,6 +60,61 @@ void maxPoolForwardRow(const MaxPoolRow& r) {
     forLanes(r.channels - done, [&](int64_t i, auto lanes) STRIATE_BODY {
       lanes.store(y + done + i, windowMaximum(x + done + i, taps, lanes));
     });
+  }
+}
+
+// Windows [begin, end), four at least, whose columns all lie in the image.
+template <int kRows, int kWindow, int kStride>
+__attribute__((noinline)) void maxPoolTiles(const MaxPoolRow& r, int64_t begin, int64_t end) {
+  const int64_t row = r.width * r.xStride;
+  const float* x = r.x + (begin * kStride - r.padLeft) * r.xStride;
+  float* y = r.y + begin * r.yStride;
+  poolTiles<kRows, kWindow, kStride, PoolMax>(
+      x, row, r.xStride, r.channels, 0, end - begin,
+      STRIATE_LAMBDA(int64_t window, int64_t c, const Vec(&out)[kPoolWindows], const PoolMax& reduce) {
+        float* to = y + window * r.yStride + c;
+        if (any(reduce.nan)) [[unlikely]] {
+          const float* at = x + window * kStride * r.xStride + c;
+          for (int64_t j = 0; j < kPoolWindows; ++j) {
+            const MaxPoolTaps taps{kRows, kWindow, row, r.xStride};
+            windowMaximum(at + j * kStride * r.xStride, taps, AllLanes{}).store(to + j * r.yStride);
+          }
+        } else {
+          repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) { out[j].store(to + j * r.yStride); });
+        }
+      });
+}
+
+__attribute__((noinline)) bool maxPoolNarrow(const MaxPoolRow& r, int64_t begin, int64_t end) {
+  return poolNarrow<PoolMax>(
+      r.x + (begin * r.strideW - r.padLeft) * r.xStride, r.rows, r.width * r.xStride, r.channels, r.kernelW, r.strideW,
+      0, end - begin, [](const PoolMax& reduce) STRIATE_BODY { return !any(reduce.nan); },
+      [&](int64_t window, Vec out, auto lanes) STRIATE_BODY { lanes.store(r.y + (begin + window) * r.yStride, out); });
+}
+
+STRIATE_INLINE bool maxPoolInside(const MaxPoolRow& r, Inside inside) {
+  const auto [begin, end] = inside;
+  if (r.rows < 2 || end - begin < kPoolWindows) return false;
+  if (r.channels < Vec::width) {
+    const bool dense = r.xStride == r.channels && r.yStride == r.channels;
+    return dense && r.kernelW * r.channels <= kNarrowFloats && maxPoolNarrow(r, begin, end);
+  }
+  if (r.kernelW == 2 && r.strideW == 2 && r.rows == 2) return maxPoolTiles<2, 2, 2>(r, begin, end), true;
+  if (r.kernelW != 3 || r.rows > 3) return false;
+  if (r.strideW == 2)
+    return r.rows == 3 ? maxPoolTiles<3, 3, 2>(r, begin, end) : maxPoolTiles<2, 3, 2>(r, begin, end), true;
+  if (r.strideW == 1)
+    return r.rows == 3 ? maxPoolTiles<3, 3, 1>(r, begin, end) : maxPoolTiles<2, 3, 1>(r, begin, end), true;
+  return false;
+}
+
+void maxPoolForwardRow(const MaxPoolRow& r) {
+  const Inside inside = Inside::of(r.width, r.outWidth, r.kernelW, r.strideW, r.padLeft);
+  if (maxPoolInside(r, inside)) {
+    maxPoolWindows(r, 0, inside.begin);
+    maxPoolWindows(r, inside.end, r.outWidth);
+  } else {
+    maxPoolWindows(r, 0, r.outWidth);
   }
 }
 
@@ -98,9 +155,76 @@ STRIATE_INLINE void routeWindow(const float* x, const MaxPoolTaps& taps, const f
   });
 }
 
+// Four neighbouring windows of kWindow x kWindow pixels at once, in the order of single ones. False, and nothing done,
+// where there is a NaN.
+template <bool tiled, int kWindow, int kStride, class Lanes>
+STRIATE_INLINE bool routeTile(const float* x, int64_t xRow, int64_t xPixel, const float* dy, int64_t dyPixel, float* dx,
+                              int64_t dxRow, int64_t dxPixel, Lanes lanes) {
+  Vec best[kPoolWindows], gradient[kPoolWindows];
+  PoolMax reduce;
+  poolTile<kWindow, kWindow, kStride>(x, xRow, xPixel, best, reduce, lanes);
+  if (any(reduce.nan)) [[unlikely]]
+    return false;
+  repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) { gradient[j] = lanes.load(dy + j * dyPixel); });
+  repeat<kWindow>(STRIATE_LAMBDA(auto a) {
+    repeat<(kPoolWindows - 1) * kStride + kWindow>(STRIATE_LAMBDA(auto q) {
+      const Vec value = lanes.load(x + a * xRow + q * xPixel);
+      float* to = dx + a * dxRow + q * dxPixel;
+      Vec sum = tiled ? Vec::zero() : lanes.load(to);
+      repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) {
+        constexpr int b = q - j * kStride;
+        if constexpr (b >= 0 && b < kWindow) {
+          const Mask hit = equal(value, best[j]);
+          sum = tiled ? keep(hit, gradient[j]) : add(sum, keep(hit, gradient[j]));
+          gradient[j] = drop(hit, gradient[j]);
+        }
+      });
+      lanes.store(to, sum);
+    });
+  });
+  return true;
+}
+
+template <bool tiled, int kWindow, int kStride>
+__attribute__((noinline)) void routeTiles(const MaxPoolImage& m, const float* x, const float* dy, float* dx,
+                                          bool wholeVectors) {
+  const int64_t xRow = m.width * m.xStride, dxRow = m.width * m.dxStride;
+  const auto route = [&](int64_t c, auto lanes) STRIATE_BODY {
+    if (routeTile<tiled, kWindow, kStride>(x + c, xRow, m.xStride, dy + c, m.dyStride, dx + c, dxRow, m.dxStride,
+                                           lanes))
+      return;
+    for (int64_t j = 0; j < kPoolWindows; ++j) {
+      const float* at = x + j * kStride * m.xStride + c;
+      const MaxPoolTaps taps{kWindow, kWindow, xRow, m.xStride};
+      routeVector<tiled, true>(at, taps, windowMaximum(at, taps, lanes), lanes.load(dy + j * m.dyStride + c),
+                               dx + j * kStride * m.dxStride + c, dxRow, m.dxStride, lanes);
+    }
+  };
+  if (wholeVectors) {
+    route(0, AllLanes{});
+  } else {
+    forLanes(m.channels, route);
+  }
+}
+
+using RouteTilesFn = void (*)(const MaxPoolImage&, const float*, const float*, float*, bool);
+
+template <bool tiled>
+STRIATE_INLINE RouteTilesFn routeTilesOf(const MaxPoolImage& m) {
+  if (m.kernelH != m.kernelW || m.strideH != m.strideW) return nullptr;
+  if constexpr (tiled) return m.kernelW == 2 ? routeTiles<true, 2, 2> : nullptr;
+  if (m.kernelW != 3) return nullptr;
+  return m.strideW == 1 ? routeTiles<false, 3, 1> : m.strideW == 2 ? routeTiles<false, 3, 2> : nullptr;
+}
+
 template <bool tiled>
 STRIATE_INLINE void routeImage(const MaxPoolImage& m) {
   const int64_t xRow = m.width * m.xStride, dxRow = m.width * m.dxStride;
+  const RouteTilesFn tiles = routeTilesOf<tiled>(m);
+  const Inside inside = Inside::of(m.width, m.outWidth, m.kernelW, m.strideW, m.padLeft);
+  // Tiles of fewer channels than a vector may write whole ones where the windows to come write the rest again.
+  const bool overwrites = tiled && m.channels < Vec::width && m.xStride == m.channels && m.dyStride == m.channels &&
+                          m.dxStride == m.channels;
   // Image rows before this one hold their gradients or the zeros to which more is added: each is zeroed just before its
   // first window, while it will still be in the cache.
   int64_t ready = 0;
@@ -111,14 +235,26 @@ STRIATE_INLINE void routeImage(const MaxPoolImage& m) {
       zeroPixels(m.dx + ready * dxRow, (hEnd - ready) * m.width, m.dxStride, m.channels);
       ready = hEnd;
     }
+    const bool wholeRows = tiles != nullptr && hEnd - hBegin == m.kernelH;
     int64_t covered = 0;
-    for (int64_t ow = 0; ow < m.outWidth; ++ow) {
+    for (int64_t ow = 0; ow < m.outWidth;) {
       const int64_t left = ow * m.strideW - m.padLeft;
       const int64_t wBegin = most(left, 0), wEnd = least(left + m.kernelW, m.width);
+      const float* x = m.x + hBegin * xRow + wBegin * m.xStride;
+      const float* dy = m.dy + (oh * m.outWidth + ow) * m.dyStride;
+      float* dx = m.dx + hBegin * dxRow + wBegin * m.dxStride;
+      if (wholeRows && ow >= inside.begin && ow + kPoolWindows <= inside.end) {
+        covered = left + (kPoolWindows - 1) * m.strideW + m.kernelW;
+        const bool room = (m.width - covered + 1) * m.channels >= Vec::width &&
+                          (m.outWidth - ow - kPoolWindows + 1) * m.channels >= Vec::width;
+        tiles(m, x, dy, dx, overwrites && room);
+        ow += kPoolWindows;
+        continue;
+      }
       const MaxPoolTaps taps{hEnd - hBegin, wEnd - wBegin, xRow, m.xStride};
-      routeWindow<tiled>(m.x + hBegin * xRow + wBegin * m.xStride, taps, m.dy + (oh * m.outWidth + ow) * m.dyStride,
-                         m.dx + hBegin * dxRow + wBegin * m.dxStride, dxRow, m.dxStride, m.channels);
+      routeWindow<tiled>(x, taps, dy, dx, dxRow, m.dxStride, m.channels);
       covered = wEnd;
+      ++ow;
     }
     if (tiled) {  // columns and, below, rows that no window reaches
       for (int64_t h = hBegin; h < hEnd; ++h) {

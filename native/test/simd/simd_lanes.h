@@ -49,7 +49,10 @@ int lanes(const float* pa, const float* pb, const float* pc, float* results) {
                      select(equal(a, b), one, zero),
                      select(maskOr(isNan(a), maskNot(maskOr(isNan(b), equal(b, b)))), one, zero),
                      select(maskAnd(less(a, b), less(b, c)), one, zero),
-                     any(isNan(a)) ? one : zero};
+                     any(isNan(a)) ? one : zero,
+                     select(eitherNan(a, b), one, zero),
+                     keep(less(a, b), c),
+                     drop(less(a, b), c)};
   int count = 0;
   for (const Vec& v : all) v.store(results + Vec::width * count++);
   return count;

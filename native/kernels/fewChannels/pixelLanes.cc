@@ -6,7 +6,8 @@
 namespace striate {
 namespace {
 
-constexpr double kTaskFlops = 2.5e6;            // 25 us at 100 GFLOP/s
+constexpr double kSerialFlops = 1.2e6;  // 12 us at 100 GFLOP/s: one task below it, see split.h
+constexpr double kTaskFlops = 1e6;
 constexpr int64_t kMostBandFloats = 128 << 10;  // half of L2
 constexpr int64_t kBlockFloats = 3 << 10;       // of results: 12 KiB of L1
 
@@ -29,7 +30,9 @@ PixelLanes::PixelLanes(LanesProblem problem, Isa isa)
       }
     }
   }
-  int64_t rows = static_cast<int64_t>(std::min(static_cast<double>(p_.oh), kTaskFlops / p_.flopsPerRow() + 1));
+  const double flops = p_.flopsPerRow() * static_cast<double>(p_.oh);
+  const double perTask = flops * static_cast<double>(p_.images) < kSerialFlops ? flops : kTaskFlops;
+  int64_t rows = static_cast<int64_t>(std::min(static_cast<double>(p_.oh), perTask / p_.flopsPerRow() + 1));
   const int64_t fit = (kMostBandFloats / lineFloats_ - p_.reachH()) / p_.strideH + 1;
   rows = std::clamp<int64_t>(std::min(rows, fit), 1, p_.oh);
   bandRows_ = ceilDiv(p_.oh, ceilDiv(p_.oh, rows));

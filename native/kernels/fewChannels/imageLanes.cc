@@ -6,7 +6,7 @@
 namespace striate {
 namespace {
 
-constexpr double kTaskFlops = 2.5e6;            // 25 us at 100 GFLOP/s
+constexpr double kTaskFlops = 1e6;              // 10 us at 100 GFLOP/s, see split.h
 constexpr int64_t kMostBandFloats = 128 << 10;  // half of L2
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }

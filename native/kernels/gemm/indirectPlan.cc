@@ -22,7 +22,7 @@ constexpr int64_t kMostDepthInTask = 512;     // packed and used at once: 1152 i
 constexpr int64_t kMostPointers = 5120;       // per block: 40 KiB
 constexpr int64_t kBlockFloats = 100 << 10;   // source floats of a block: 400 KiB of L2
 constexpr int64_t kLeastBlock = 48, kMostBlock = 480;
-constexpr double kTaskFlops = 2.5e6;  // 25 us at 100 GFLOP/s
+constexpr double kTaskFlops = 1e6;  // 10 us at 100 GFLOP/s, see split.h
 constexpr double kMostTasks = 128;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -25,6 +25,7 @@ constexpr int64_t kMostBlock = 256;              // a panel of b in one block st
 constexpr int64_t kUses = 64;                    // a packed value takes part in so many sums at least
 constexpr int64_t kMostPartialFloats = 8 << 20;  // 32 MiB of partial sums
 constexpr double kTaskFlops = 6e6;
+constexpr double kSplitFlops = 3e6;  // 30 us at 100 GFLOP/s: two tasks from there on
 constexpr double kMostTasks = 64;
 constexpr int64_t kMostChunks = 16;
 constexpr int64_t kLineFloats = 16;
@@ -55,7 +56,7 @@ void OverPixelsGemm::planTasks(int64_t rows) {
   const int64_t planes = planesPerGroup() * spec_.groups, panels = panelsPerGroup();
   const double flops =
       2.0 * static_cast<double>(rows) * static_cast<double>(targetRows()) * static_cast<double>(width());
-  const auto wanted = flops < 2 * kTaskFlops ? 1 : static_cast<int64_t>(std::min(kMostTasks, flops / kTaskFlops));
+  const auto wanted = flops < kSplitFlops ? 1 : static_cast<int64_t>(std::clamp(flops / kTaskFlops, 2.0, kMostTasks));
   const int64_t leastPlanes = ceilDiv(kUses, planeRows_ * std::max<int64_t>(1, taps()));
   const int64_t leastPanels = ceilDiv(kUses, panelWidth_ * std::max<int64_t>(1, taps()));
   planeTasks_ = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, planes / leastPlanes));

@@ -58,7 +58,7 @@ export interface Executable {
   /**
    * Runs on the calling thread (and the pool). `inputs` and the result follow the Program's input and output storages
    * in order; each input has exactly `rows` live rows (or its full size where not batched).
-   * @param into arrays for the results, instead of new ones
+   * @param into arrays for the results, instead of new ones; they may share memory with the inputs and each other
    */
   run(inputs: readonly InputArray[], scalars: RunScalars, into?: readonly Float32Array[]): Float32Array[];
   /** The same off the calling thread. Inputs are copied before it returns. Rejects with the signal's reason. */

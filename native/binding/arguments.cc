@@ -68,13 +68,13 @@ ArrayView arrayView(napi_env env, napi_value value, const char* name) {
   // Asked first: on anything else napi_get_typedarray_info fails in ways that differ between versions of Node.
   bool typed = false;
   if (napi_is_typedarray(env, value, &typed) != napi_ok || !typed ||
-      napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, nullptr, nullptr) != napi_ok) {
+      napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, &view.buffer, nullptr) != napi_ok) {
     throwType(env, message::join(name, " must be a typed array, got ", shownValue(Napi::Value(env, value))));
   }
   return view;
 }
 
-void* arrayData(napi_env env, napi_value value, const char* name, Dtype dtype, int64_t length) {
+void* arrayData(napi_env env, napi_value value, const char* name, Dtype dtype, int64_t length, napi_value* buffer) {
   const ArrayView view = arrayView(env, value, name);
   static constexpr const char* kArrays[] = {"Float32Array", "Int32Array", "Uint8Array"};
   const bool fits = dtype == Dtype::f32   ? view.type == napi_float32_array
@@ -86,6 +86,9 @@ void* arrayData(napi_env env, napi_value value, const char* name, Dtype dtype, i
   // A detached buffer has length 0.
   if (view.length != static_cast<uint64_t>(length)) {
     throwType(env, message::join(name, " must have ", length, " elements, got ", view.length));
+  }
+  if (buffer != nullptr) {
+    *buffer = view.buffer;
   }
   return view.data;
 }

@@ -31,10 +31,12 @@ struct ArrayView {
   napi_typedarray_type type;
   void* data;
   size_t length;  // elements
+  napi_value buffer;
 };
 ArrayView arrayView(napi_env env, napi_value value, const char* name);
-// With the exact type and length.
-void* arrayData(napi_env env, napi_value value, const char* name, Dtype dtype, int64_t length);
+// With the exact type and length. `buffer` receives what the array is a view of; may be null.
+void* arrayData(napi_env env, napi_value value, const char* name, Dtype dtype, int64_t length,
+                napi_value* buffer = nullptr);
 
 // An array of exactly `count` elements.
 napi_value arrayArgument(const Napi::CallbackInfo& info, size_t index, const char* name, size_t count);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "base/float_mode.h"
 
@@ -57,13 +58,19 @@ Status Executable::plan(const LoadOptions& options) {
     const Storage& storage = program_.storages[i];
     if (storage.kind == StorageKind::input || storage.kind == StorageKind::output) {
       auto& ports = storage.kind == StorageKind::input ? inputs_ : outputs_;
-      ports.push_back({i, storage.dtype, storage.size, storage.batched});
+      ports.push_back({i, storage.dtype, storage.size, storage.batched, storage.dtype != Dtype::i32});
       slotBytes_ += static_cast<size_t>(storage.bytes());
     }
     if (storage.kind == StorageKind::arena) {
       arenaBytes_ += static_cast<size_t>(storage.bytes());
     }
     total += storage.kind == StorageKind::state ? 0 : static_cast<uint64_t>(storage.bytes());
+  }
+  // A label out of range ends a run in the middle.
+  const bool mayFail =
+      std::any_of(inputs_.begin(), inputs_.end(), [](const Port& port) { return port.dtype == Dtype::i32; });
+  for (Port& port : outputs_) {
+    port.lends = !mayFail && writesWhole(port.storage);
   }
   const uint64_t stateBytes = state_->bytes();
   const uint64_t allowed =
@@ -141,6 +148,7 @@ Status Executable::makeWorkspace(std::unique_ptr<Workspace>* workspace) {
   }
   STRIATE_TRY(made->scratch.allocate(scratchBytes_));
   made->bases.resize(program_.storages.size());
+  made->lent.resize(program_.storages.size());
   if (!steps_.empty()) {
     const StepPlan& last = steps_.back();
     made->operands.resize(last.firstOperand + last.step->inputs.size() + last.step->outputs.size());
@@ -188,22 +196,75 @@ void Executable::giveSlot(std::unique_ptr<Slot> slot) {
   }
 }
 
-Status Executable::syncSlot(Slot** slot) {
+// Some step writes all of it: nothing of what the caller's array held would show through.
+bool Executable::writesWhole(size_t storage) const {
+  return std::any_of(program_.steps.begin(), program_.steps.end(), [&](const Step& step) {
+    return std::any_of(step.outputs.begin(), step.outputs.end(), [&](int32_t id) {
+      if (id < 0) {
+        return false;
+      }
+      const Buffer& buffer = program_.buffers[static_cast<size_t>(id)];
+      return static_cast<size_t>(buffer.storage) == storage && buffer.offset == 0 && buffer.tensor.dense() &&
+             buffer.tensor.elements() == program_.storages[storage].size;
+    });
+  });
+}
+
+// Ops are held to not writing beyond the live rows, but not to not reading there: only a full array is lent. What
+// another thread may change meanwhile is copied, so that all steps see one value of each element. Check modes keep to
+// memory of our own, which they poison and fence.
+bool Executable::mayLend(const Port& port, const CallerArray& array, int64_t rows) const {
+  return port.lends && array.exclusive && (!port.batched || rows == program_.rows) && check_ == CheckMode::off &&
+         array.bytes >= kLeastLentBytes &&
+         (port.dtype == Dtype::u8 || reinterpret_cast<uintptr_t>(array.data) % sizeof(float) == 0);
+}
+
+void Executable::lend(const CallerArray* inputs, const CallerArray* outputs, int64_t rows,
+                      std::vector<std::byte*>* lent) const {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    (*lent)[inputs_[i].storage] = mayLend(inputs_[i], inputs[i], rows) ? inputs[i].data : nullptr;
+  }
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const auto meets = [&](const CallerArray& array) {
+      const auto a = reinterpret_cast<uintptr_t>(outputs[i].data);
+      const auto b = reinterpret_cast<uintptr_t>(array.data);
+      return a < b + array.bytes && b < a + outputs[i].bytes;
+    };
+    bool free = mayLend(outputs_[i], outputs[i], rows);
+    // An input that is copied is read before the first step writes; copies of outputs come after the last one.
+    for (size_t k = 0; free && k < inputs_.size(); ++k) {
+      free = (*lent)[inputs_[k].storage] == nullptr || !meets(inputs[k]);
+    }
+    for (size_t k = 0; free && k < outputs_.size(); ++k) {
+      free = k == i || !meets(outputs[k]);
+    }
+    (*lent)[outputs_[i].storage] = free ? outputs[i].data : nullptr;
+  }
+}
+
+Status Executable::runSync(const CallerArray* inputs, const CallerArray* outputs, const RunScalars& scalars,
+                           double* stepMilliseconds) {
   if (syncSlot_ == nullptr) {
     STRIATE_TRY(takeSlot(&syncSlot_));
   }
-  *slot = syncSlot_.get();
-  return okStatus();
-}
-
-Status Executable::runSync(const RunScalars& scalars, double* stepMilliseconds) {
   if (syncWorkspace_ == nullptr) {
     STRIATE_TRY(makeWorkspace(&syncWorkspace_));
   }
-  syncWorkspace_->stepMilliseconds = stepMilliseconds;
-  Status status = execute(*syncSlot_, *syncWorkspace_, scalars, nullptr);
-  syncWorkspace_->stepMilliseconds = nullptr;
-  return status;
+  Workspace& workspace = *syncWorkspace_;
+  lend(inputs, outputs, scalars.rows, &workspace.lent);
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (workspace.lent[inputs_[i].storage] == nullptr) {
+      std::memcpy(syncSlot_->inputs[i].data(), inputs[i].data, inputs[i].bytes);
+    }
+  }
+  workspace.stepMilliseconds = stepMilliseconds;
+  STRIATE_TRY(execute(*syncSlot_, workspace, scalars, nullptr));
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    if (workspace.lent[outputs_[i].storage] == nullptr) {
+      std::memcpy(outputs[i].data, syncSlot_->outputs[i].data(), outputs[i].bytes);
+    }
+  }
+  return okStatus();
 }
 
 size_t Executable::concurrency() const {
@@ -291,11 +352,15 @@ void AsyncRun::execute() {
 }
 
 void Executable::bind(Slot& slot, Workspace& workspace) {
+  const auto bindPort = [&](const Port& port, const AlignedMemory& own) {
+    std::byte* lent = workspace.lent[port.storage];
+    workspace.bases[port.storage] = lent != nullptr ? lent : own.data();
+  };
   for (size_t i = 0; i < inputs_.size(); ++i) {
-    workspace.bases[inputs_[i].storage] = slot.inputs[i].data();
+    bindPort(inputs_[i], slot.inputs[i]);
   }
   for (size_t i = 0; i < outputs_.size(); ++i) {
-    workspace.bases[outputs_[i].storage] = slot.outputs[i].data();
+    bindPort(outputs_[i], slot.outputs[i]);
   }
   for (size_t i = 0; i < program_.storages.size(); ++i) {
     const Storage& storage = program_.storages[i];

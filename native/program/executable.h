@@ -4,7 +4,8 @@
 // Slot holds the inputs and outputs of one call, a Workspace the arena and scratch of one run under way. Large Programs
 // have one Workspace for async runs, so those run one after the other while the next batch is assembled in its own
 // Slot; Programs too small to split have several and run side by side, one per core. Sync runs have a Slot and a
-// Workspace of their own and never wait for anything that a JavaScript callback would have to give back.
+// Workspace of their own and never wait for anything that a JavaScript callback would have to give back; JavaScript
+// stands still meanwhile, so they work in the caller's arrays where they can.
 #pragma once
 #include <atomic>
 #include <deque>
@@ -26,6 +27,7 @@ struct Port {
   Dtype dtype;
   int64_t size;
   bool batched;
+  bool lends;  // a sync run may work in the caller's array, see Executable::lend
 };
 
 struct Slot {
@@ -33,10 +35,18 @@ struct Slot {
   std::vector<AlignedMemory> outputs;
 };
 
+// What the caller of a sync run passes for a port: its live elements.
+struct CallerArray {
+  std::byte* data = nullptr;
+  size_t bytes = 0;
+  bool exclusive = false;  // no other thread can reach it
+};
+
 struct Workspace {
   std::vector<AlignedMemory> arenas;  // by storage; empty for other kinds
   AlignedMemory scratch;
   std::vector<std::byte*> bases;       // by storage, filled at the start of a run
+  std::vector<std::byte*> lent;        // by storage: the caller's memory in place of the Slot's; sync runs only
   std::vector<void*> operands;         // of all steps, likewise
   double* stepMilliseconds = nullptr;  // by step, where this run is profiled
 };
@@ -91,10 +101,15 @@ class Executable : public std::enable_shared_from_this<Executable> {
   // Bytes held now, all of them outside of JavaScript's heap.
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
-  // The slot of sync runs: copy the inputs in, run(), copy the outputs out. One thread at a time.
-  Status syncSlot(Slot** slot);
+  // Runs on the calling thread, one at a time. The arrays are those of inputs() and outputs(); they may overlap, and a
+  // run that fails leaves the outputs alone.
   // stepMilliseconds: receives what each of steps() took, 0 for those of prepare that had nothing to do; may be null.
-  Status runSync(const RunScalars& scalars, double* stepMilliseconds = nullptr);
+  Status runSync(const CallerArray* inputs, const CallerArray* outputs, const RunScalars& scalars,
+                 double* stepMilliseconds = nullptr);
+  // Whether the last one worked in the caller's array; for tests.
+  bool lentSync(size_t storage) const { return syncWorkspace_->lent[storage] != nullptr; }
+  // Arrays below this are copied: it costs less than to find out whether they may be lent.
+  static constexpr size_t kLeastLentBytes = 4096;
 
   Status takeSlot(std::unique_ptr<Slot>* slot);
   void giveSlot(std::unique_ptr<Slot> slot);
@@ -111,6 +126,9 @@ class Executable : public std::enable_shared_from_this<Executable> {
   friend class AsyncRun;
   Status plan(const LoadOptions& options);
   Status planStep(const Step& step, const LoadOptions& options, size_t* operands, uint64_t* total);
+  bool writesWhole(size_t storage) const;
+  bool mayLend(const Port& port, const CallerArray& array, int64_t rows) const;
+  void lend(const CallerArray* inputs, const CallerArray* outputs, int64_t rows, std::vector<std::byte*>* lent) const;
   void bind(Slot& slot, Workspace& workspace);
   Status prepare(Workspace& workspace, const RunContext& context);
   Status runStep(size_t index, Workspace& workspace, const RunContext& context);

@@ -196,15 +196,17 @@ class Fuzz {
       }
       return;
     }
-    Slot* slot = nullptr;
-    REQUIRE(executable->syncSlot(&slot).ok());
+    std::unique_ptr<Slot> slot;
+    std::unique_ptr<Workspace> workspace;
+    REQUIRE(executable->takeSlot(&slot).ok());
+    REQUIRE(executable->makeWorkspace(&workspace).ok());
     for (size_t i = 0; i < executable->inputs().size(); ++i) {
       fillInput(executable->inputs()[i], slot->inputs[i]);
     }
     const int64_t capacity = executable->program().rows;
     const int64_t rows =
         random_.oneIn(2) ? capacity : 1 + static_cast<int64_t>(random_.below(static_cast<size_t>(capacity)));
-    const Status run = executable->runSync({rows, 0.01});
+    const Status run = executable->execute(*slot, *workspace, {rows, 0.01}, nullptr);
     if (run.code() == StatusCode::data) {
       ++outcome_.failedOnData;
     } else if (run.ok()) {

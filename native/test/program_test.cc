@@ -54,18 +54,23 @@ using Floats = std::vector<float>;
 
 Status runSync(Executable& executable, const std::vector<Floats>& inputs, std::vector<Floats>* outputs,
                int64_t rows = 1, double learningRate = 0) {
-  Slot* slot = nullptr;
-  STRIATE_TRY(executable.syncSlot(&slot));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    std::copy(inputs[i].begin(), inputs[i].end(), reinterpret_cast<float*>(slot->inputs[i].data()));
+  const auto array = [](const Floats& values) {
+    return CallerArray{reinterpret_cast<std::byte*>(const_cast<float*>(values.data())), values.size() * sizeof(float),
+                       true};
+  };
+  std::vector<CallerArray> in;
+  for (const Floats& input : inputs) {
+    in.push_back(array(input));
   }
-  STRIATE_TRY(executable.runSync({rows, learningRate}));
   outputs->clear();
-  for (size_t i = 0; i < executable.outputs().size(); ++i) {
-    const float* data = reinterpret_cast<const float*>(slot->outputs[i].data());
-    outputs->emplace_back(data, data + executable.liveElements(executable.outputs()[i], rows));
+  for (const Port& port : executable.outputs()) {
+    outputs->emplace_back(executable.liveElements(port, rows));
   }
-  return okStatus();
+  std::vector<CallerArray> out;
+  for (const Floats& output : *outputs) {
+    out.push_back(array(output));
+  }
+  return executable.runSync(in.data(), out.data(), {rows, learningRate});
 }
 
 // y = (x + 1) + (x + 1) with an arena, capacity 3 rows of 2 channels.
@@ -86,6 +91,68 @@ TEST_CASE("program: runs any number of rows up to its capacity") {
   CHECK(outputs[0] == Floats{4, 6, 8, 10, 12, 14});
   CHECK(runSync(*executable, {{7, 8}}, &outputs, 1).ok());
   CHECK(outputs[0] == Floats{16, 18});
+}
+
+// z = x + 1; y = z + z: two outputs, the first of which is read again. Each is 16 KiB of 2 rows.
+TEST_CASE("program: a sync run in the caller's arrays computes what one on copies does, however they overlap") {
+  constexpr int kRow = 2048;
+  constexpr int kSize = 2 * kRow;
+  ProgramBuilder builder(2);
+  const int x = builder.buffer(builder.storage(StorageKind::input, kSize), {2, kRow}, true);
+  const int z = builder.buffer(builder.storage(StorageKind::output, kSize), {2, kRow}, true);
+  const int y = builder.buffer(builder.storage(StorageKind::output, kSize), {2, kRow}, true);
+  builder.step(fake::kAdd, {double(x), -1, double(z)}, {1});
+  builder.step(fake::kAdd, {double(z), double(z), double(y)}, {0});
+  const auto direct = compile(builder, makeState({}), CheckMode::off);
+
+  // Offsets into one block, in floats.
+  struct Case {
+    int x, z, y;
+    bool exclusive;
+    int64_t rows;
+    const char* copied;  // of x, z, y
+  };
+  constexpr int kNext = kSize + 1;  // no more than 4-byte alignment
+  for (const Case& c : {
+           Case{0, kNext, 2 * kNext, true, 2, ""},
+           Case{1, kNext, 2 * kNext, true, 2, ""},
+           Case{0, kSize, 2 * kSize, true, 2, ""},
+           Case{0, 0, kNext, true, 2, "z"},
+           Case{0, kNext, 0, true, 2, "y"},
+           Case{kRow, 0, 2 * kNext, true, 2, "z"},
+           Case{0, kSize - 1, 2 * kNext, true, 2, "z"},
+           Case{0, kNext, kNext, true, 2, "zy"},
+           Case{0, kNext, kNext + 1, true, 2, "zy"},
+           Case{0, 1, 2, true, 2, "zy"},
+           Case{0, kNext, 2 * kNext, false, 2, "xzy"},
+           Case{0, kNext, 2 * kNext, true, 1, "xzy"},
+       }) {
+    INFO("x at ", c.x, ", z at ", c.z, ", y at ", c.y, ", rows ", c.rows);
+    Floats block(4 * kSize, -7);
+    const int64_t live = c.rows * kRow;
+    for (int i = 0; i < live; ++i) {
+      block[static_cast<size_t>(c.x + i)] = static_cast<float>(i);
+    }
+    Floats expected = block;  // as if outputs were copied in their order
+    for (const bool second : {false, true}) {
+      for (int i = 0; i < live; ++i) {
+        expected[static_cast<size_t>((second ? c.y : c.z) + i)] = static_cast<float>(second ? 2 * (i + 1) : i + 1);
+      }
+    }
+    const auto at = [&](int offset) {
+      return CallerArray{reinterpret_cast<std::byte*>(block.data() + offset), static_cast<size_t>(live) * sizeof(float),
+                         c.exclusive};
+    };
+    const CallerArray in[] = {at(c.x)};
+    const CallerArray out[] = {at(c.z), at(c.y)};
+    CHECK(direct->runSync(in, out, {c.rows, 0}).ok());
+    CHECK(block == expected);
+    std::string copied;
+    for (size_t i = 0; i < 3; ++i) {
+      copied += direct->lentSync(i) ? "" : std::string(1, "xzy"[i]);
+    }
+    CHECK(copied == c.copied);
+  }
 }
 
 // Every single word of a valid Program, replaced by values that no field may have there.

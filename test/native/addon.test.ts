@@ -115,6 +115,18 @@ describe("the addon refuses what types cannot", () => {
       "run: input must have 256 elements, got 0",
     ],
     [
+      "an input that a getter of the outputs detaches",
+      () => {
+        const gone = x.slice();
+        const get = (): Float32Array => {
+          structuredClone(gone.buffer, { transfer: [gone.buffer] });
+          return x;
+        };
+        return call("run", executable, [gone], Object.defineProperty([], 0, { get }), 4, 0);
+      },
+      "run: input must have 256 elements, got 0",
+    ],
+    [
       "a short output",
       () => call("run", executable, [x], [x.subarray(1)], 4, 0),
       "run: output must have 256 elements, got 255",

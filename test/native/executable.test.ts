@@ -142,6 +142,76 @@ describe("runs", () => {
   });
 });
 
+// Above the size from which a sync run works in the caller's arrays; every way to call it must give the same.
+describe("arrays of a sync run", () => {
+  const rows = 128;
+  const size = rows * channels;
+  const { executable } = make({ rows, passes: 2, trains: false });
+  const x = ramp(rows);
+  const [expected] = executable.run([x], { rows });
+  const guard = 32;
+  const float = Float32Array.BYTES_PER_ELEMENT;
+
+  test.each([
+    ["apart", 0, size],
+    ["apart, aligned to no more than a float", 3, size + 4],
+    ["the same", 0, 0],
+    ["the same, aligned to no more than a float", 1, 1],
+    ["the result one element before", 1, 0],
+    ["the result one element behind", 0, 1],
+    ["the result half an input before", size / 2, 0],
+    ["the result half an input behind", 0, size / 2],
+    ["the result's last element the input's first", size - 1, 0],
+  ])("input and result in one block: %s", (_, from, to) => {
+    for (const live of [rows, rows - 1, 1]) {
+      for (const Memory of [ArrayBuffer, SharedArrayBuffer]) {
+        const block = new Float32Array(new Memory((2 * size + 2 * guard) * float)).fill(-7);
+        const at = (offset: number): Float32Array => block.subarray(guard + offset, guard + offset + live * channels);
+        at(from).set(x.subarray(0, live * channels));
+        const after = Float32Array.from(block);
+        after.set(expected!.subarray(0, live * channels), guard + to);
+        const result = at(to);
+        expect(executable.run([at(from)], { rows: live }, [result])[0]).toBe(result);
+        expect(Float32Array.from(block)).toEqual(after);
+      }
+    }
+  });
+
+  // z = tanh(x), y = tanh(z): the first result is read again.
+  const heavy = heavyProgram({ rows, passes: 2, trains: false });
+  const [first, last] = heavy.steps;
+  const both: Program = {
+    ...heavy,
+    storages: heavy.storages.map((storage) =>
+      storage.kind === "arena" ? { kind: "output", dtype: "f32", size, name: "z" } : storage,
+    ),
+    buffers: heavy.buffers.filter(({ storage, offset }) => storage !== 3 && offset === 0),
+    steps: [first!, last!],
+  };
+  const two = backend.compile(both, backend.createState(stateSpecs));
+
+  test.each([
+    ["apart", size, 2 * size],
+    ["both on the input", 0, 0],
+    ["the first on the input", 0, size],
+    ["the second on the input", size, 0],
+    ["on each other", size, size],
+    ["one element apart", size + 1, size],
+    ["in a row, each over the end of the one before", size - 1, 2 * size - 2],
+  ])("two results that are there already: %s", (_, y, z) => {
+    const [freshY, freshZ] = two.run([x], { rows });
+    expect(freshY).toEqual(expected);
+    const block = new Float32Array(3 * size);
+    const at = (offset: number): Float32Array => block.subarray(offset, offset + size);
+    at(0).set(x);
+    const after = block.slice();
+    after.set(freshY!, y);
+    after.set(freshZ!, z);
+    two.run([at(0)], { rows }, [at(y), at(z)]);
+    expect(block).toEqual(after);
+  });
+});
+
 describe("off the JavaScript thread", () => {
   test("the event loop keeps turning", async () => {
     const { executable } = make(long);

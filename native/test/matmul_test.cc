@@ -19,6 +19,7 @@ struct Case {
   bool bias = false, residual = false, constant = false, scale = false;
   int activation = 0;
   int64_t gap = 0;
+  uint64_t budget = UINT64_MAX;
 };
 
 double activate(double x, int kind) {
@@ -62,7 +63,7 @@ void check(const Case& c) {
        " act ", c.activation);
   REQUIRE(runOp("matmul", {&a, &b, &bias, &residual, &scale}, {&y},
                 {c.transposeA ? 1.0 : 0.0, c.transposeB ? 1.0 : 0.0, static_cast<double>(c.activation), 0.25},
-                {capacity, live})
+                {.capacity = capacity, .rows = live, .packedBudget = c.budget})
               .ok());
   const double bound = kEpsilon * (static_cast<double>(k) + 4) * std::max(1.0, std::sqrt(static_cast<double>(k)));
   for (int64_t i = 0; i < m; ++i) {
@@ -124,6 +125,48 @@ TEST_CASE("matmul: epilogues, live rows, channel slices") {
       }
     }
   }
+}
+
+TEST_CASE("matmul: few rows, b read in place") {
+  const auto named = [](int64_t m, int64_t n, int64_t k, bool transposeB, bool constant) {
+    Tensor a({m, k}), b = transposeB ? Tensor({n, k}, {false}) : Tensor({k, n}, {false}), y({m, n}), none;
+    b.desc.constant = constant;
+    const std::string kernel =
+        kernelOf("matmul", {&a, &b, &none, &none, &none}, {&y}, {0, transposeB ? 1.0 : 0.0, 0, 0}, m);
+    return kernel.find("_fewRows__") != std::string::npos;
+  };
+  CHECK(named(1, 33, 19, false, true));
+  CHECK(named(2, 33, 19, false, true));
+  CHECK_FALSE(named(3, 33, 19, false, true));
+  CHECK(named(8, 33, 19, false, false));
+  CHECK_FALSE(named(9, 33, 19, false, false));
+  CHECK_FALSE(named(1, 33, 19, true, true));
+  CHECK(named(4, 4097, 2049, false, true));
+  CHECK(named(16, 4097, 2049, false, false));
+  CHECK_FALSE(named(17, 4097, 2049, false, false));
+  for (int64_t m = 1; m <= 16; ++m) {
+    for (int64_t n : {1, 7, 33, 67, 129}) {
+      for (int64_t k : {1, 7, 8, 19, 35}) {
+        for (int with = 0; with < 8; ++with) {
+          check({.m = m,
+                 .n = n,
+                 .k = k,
+                 .bias = (with & 1) != 0,
+                 .residual = (with & 2) != 0,
+                 .constant = k == 8,
+                 .scale = (with & 4) != 0,
+                 .activation = static_cast<int>((n + k) % 6),
+                 .gap = m % 2 == 0 ? 3 : 0,
+                 .budget = 64});
+        }
+      }
+    }
+  }
+  // Several tasks, rows fetched by hand, fewer rows than capacity, more rows from memory.
+  check({.m = 8, .n = 1001, .k = 413, .rows = 5, .bias = true, .scale = true, .activation = 5, .gap = 1});
+  check({.m = 2, .n = 1033, .k = 3101, .bias = true, .residual = true, .activation = 1});
+  check({.m = 1, .n = 3333, .k = 205, .constant = true, .scale = true});
+  check({.m = 16, .n = 2049, .k = 4099, .rows = 15, .bias = true, .budget = 64});
 }
 
 TEST_CASE("matmul: several tasks, panels and passes") {

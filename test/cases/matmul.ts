@@ -21,14 +21,25 @@ interface Product {
   readonly values?: Distribution;
   /** Small whole numbers: sums are exact, and so must the result be. */
   readonly whole?: boolean;
+  readonly algorithm?: string | RegExp;
 }
 
 const edges = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33];
 
+/** From 3 to 8 rows it depends on whether b is constant, so that its packed copy may be kept. */
+const byRows = (m: number): string | RegExp => (m <= 2 ? "fewRows" : m <= 8 ? /^(fewRows|gemm)$/ : "gemm");
+
 const table: readonly Product[] = [
   ...edges.map((n): Product => ({ name: `${String(n)} columns`, m: 7, k: 5, n, bias: true })),
   ...edges.map((k): Product => ({ name: `depth ${String(k)}`, m: 5, k, n: 9 })),
-  ...[1, 2, 4, 5, 6, 7, 11, 12, 13].map((m): Product => ({ name: `${String(m)} rows`, m, k: 8, n: 17, bias: true })),
+  ...[1, 2, 4, 5, 6, 7, 11, 12, 13].map((m): Product => ({
+    ...{ name: `${String(m)} rows`, m, k: 8, n: 17, bias: true },
+    algorithm: byRows(m),
+  })),
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 16].map((m): Product => ({
+    ...{ name: `${String(m)} rows, scaled, residual`, m, k: 19, n: 41, bias: true, scale: true, residual: true },
+    ...{ activation: 5, algorithm: byRows(m) },
+  })),
   ...edges.map((n): Product => ({ name: `${String(n)} columns, b transposed`, m: 6, k: 7, n, transposeB: true })),
   ...edges.map((m): Product => ({
     name: `${String(m)} rows, a transposed`,
@@ -45,8 +56,8 @@ const table: readonly Product[] = [
   { name: "deep and transposed: 600 rows", m: 10, k: 600, n: 7, transposeA: true, batch: "k" },
   { name: "wide: 200 columns", m: 3, k: 33, n: 200 },
   { name: "one number", m: 1, k: 1, n: 1 },
-  { name: "a single row, wide", m: 1, k: 65, n: 130, bias: true },
-  { name: "a single row, b transposed", m: 1, k: 65, n: 70, transposeB: true },
+  { name: "a single row, wide", m: 1, k: 65, n: 130, bias: true, algorithm: "fewRows" },
+  { name: "a single row, b transposed", m: 1, k: 65, n: 70, transposeB: true, algorithm: "gemm" },
   { name: "relu", m: 5, k: 6, n: 17, activation: 1 },
   { name: "bias, leaky relu", m: 5, k: 6, n: 9, bias: true, activation: 2, slope: 0.1 },
   { name: "bias, sigmoid", m: 5, k: 6, n: 7, bias: true, activation: 3 },
@@ -71,6 +82,15 @@ const table: readonly Product[] = [
     transposeB: true,
     batch: "none",
     whole: true,
+  },
+  { name: "whole numbers: one row, 5000 deep", m: 1, k: 5000, n: 300, whole: true, algorithm: "fewRows" },
+  {
+    name: "NaN and infinities, one row",
+    m: 1,
+    k: 9,
+    n: 17,
+    values: sprinkled(normal, NaN, Infinity, -Infinity),
+    algorithm: "fewRows",
   },
   { name: "NaN and infinities", m: 7, k: 9, n: 17, values: sprinkled(normal, NaN, Infinity, -Infinity) },
   {
@@ -116,6 +136,7 @@ function product(c: Product): StepCase {
       slope: c.slope ?? 0,
     },
     whole: c.whole ?? false,
+    ...(c.algorithm === undefined ? {} : { algorithm: c.algorithm }),
     rows: batch === "m" ? m : batch === "k" ? k : 1,
     ...(fused ? {} : { build: ([x, w, bias]) => matmul(x!, w!, { transposeA, transposeB, bias }) }),
   };

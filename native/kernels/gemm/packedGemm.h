@@ -18,7 +18,12 @@ class PackedGemm {
   static constexpr int kFactor = 1;  // which operand of the op is B
   static constexpr int64_t kManyRows = 512;
 
-  // scaleAt: which operand of the op multiplies the columns of B.
+  // Whether the budget allows a packed B that stays. scaleAt: which operand of the op multiplies the columns of B.
+  static bool keeps(const IndirectSpec& spec, const OpRequest& request, int scaleAt) {
+    return request.in[kFactor].constant &&
+           (scaleAt == kUnscaled || !request.in[scaleAt].present || request.in[scaleAt].constant) &&
+           IndirectGemm::packedBytesOf(spec) <= request.packedBudget;
+  }
   PackedGemm(IndirectSpec spec, const OpRequest& request, int scaleAt)
       : scaleAt_(scaleAt), keepsPacked_(keeps(spec, request, scaleAt)), gemm_(inMode(std::move(spec), keepsPacked_)) {}
   size_t packedBytes() const { return keepsPacked_ ? gemm_.packedBytes() : 0; }
@@ -43,11 +48,6 @@ class PackedGemm {
   void run(const RunContext& context, const IndirectOperands& operands) const { gemm_.run(*context.pool, operands); }
 
  private:
-  static bool keeps(const IndirectSpec& spec, const OpRequest& request, int scaleAt) {
-    return request.in[kFactor].constant &&
-           (scaleAt == kUnscaled || !request.in[scaleAt].present || request.in[scaleAt].constant) &&
-           IndirectGemm::packedBytesOf(spec) <= request.packedBudget;
-  }
   static IndirectSpec inMode(IndirectSpec spec, bool keepsPacked) {
     int64_t rows = 0;
     for (const IndirectProblem& problem : spec.problems) rows += spec.images * problem.gridH * problem.gridW;

@@ -6,13 +6,16 @@
 #include "kernels/check.h"
 #include "kernels/gemm/overPixels.h"
 #include "kernels/gemm/packedGemm.h"
+#include "kernels/matmul/fewRows.h"
 #include "kernels/registry/registry.h"
+#include "kernels/split.h"
 
 namespace striate {
 namespace {
 
 enum Attribute : int { kTransposeA, kTransposeB, kActivation, kSlope };
 constexpr int kScale = 4;
+constexpr int64_t kCachedFloats = 8 << 20;  // 32 MiB
 
 Status verify(const OpRequest& r) {
   constexpr const char* kOp = "matmul";
@@ -47,6 +50,25 @@ Status verify(const OpRequest& r) {
   STRIATE_REFUSE_IF(r.in[kScale].present && transposeA, kOp,
                     ": scale belongs to weights and goes with transposeA 0 only, got transposeA 1");
   return check::isActivation(kOp, r.attributes[kActivation], r.attributes[kSlope]);
+}
+
+// Rows of b that two tasks share, each less than a page, and too many for L2.
+constexpr int64_t kWideColumns = 1024, kFarFloats = 3 << 20;
+bool isShortAndFar(int64_t depth, int64_t columns) {
+  return columns < 2 * kWideColumns && depth * columns > kFarFloats;
+}
+
+// Up to how many rows b is read in place: where its packed copy may be kept, and where it would be packed in the run;
+// more where b comes from memory, which then takes longer than the sums.
+bool readsInPlace(const OpRequest& r, bool keepsPacked) {
+  const int64_t rows = r.out[0].pixels();
+  const bool fromMemory = r.in[1].elements() > kCachedFloats;
+  if (keepsPacked) {
+    // Between L2 and memory pieces of rows shorter than a page are slower than the packed panels.
+    if (isShortAndFar(r.in[1].pixels(), r.in[1].channels()) && !fromMemory) return false;
+    return rows <= (fromMemory ? 4 : 2);
+  }
+  return rows <= (fromMemory ? 16 : 8);
 }
 
 IndirectProblem line() {
@@ -98,6 +120,58 @@ class Product final : public OpPlan {
  private:
   TensorDesc a_;
   PackedGemm gemm_;
+};
+
+// b is read once, where it lies. Each element is one sum in the order of k, so the split of columns does not show.
+class FewRowsProduct final : public OpPlan {
+ public:
+  explicit FewRowsProduct(const OpRequest& r)
+      : kernels_(STRIATE_KERNELS(r.isa, kFewRows)),
+        a_(r.in[0]),
+        depth_(r.in[0].channels()),
+        columns_(r.out[0].channels()),
+        bStride_(r.in[1].pixelStride),
+        residualStride_(r.in[3].pixelStride),
+        yStride_(r.out[0].pixelStride),
+        granules_((columns_ + kGranule - 1) / kGranule),
+        tasks_(tasksOf(depth_, columns_)),
+        fetches_(isShortAndFar(depth_, columns_)),
+        activation_(static_cast<int>(r.attributes[kActivation])),
+        slope_(static_cast<float>(r.attributes[kSlope])) {}
+  size_t scratchBytes() const override {
+    return static_cast<size_t>(a_.pixels() * (granules_ + tasks_) * kGranule) * sizeof(float);
+  }
+  Status run(const RunContext& context, const void* const* in, void* const* out) const override {
+    const auto from = [](const void* p, int64_t n) { return p == nullptr ? nullptr : f32(p) + n; };
+    const int64_t rows = a_.livePixels(context.rows);
+    context.pool->parallelFor(tasks_, [&](int64_t task) {
+      const int64_t first = granules_ * task / tasks_, last = granules_ * (task + 1) / tasks_;
+      const int64_t n = first * kGranule;
+      // Sums of a task lie together and a granule apart: rows a power of two apart would meet in the same sets of L1.
+      float* sums = reinterpret_cast<float*>(context.scratch) + rows * (first + task) * kGranule;
+      kernels_.product({f32(in[0]), a_.pixelStride, f32(in[1]) + n, bStride_, rows, depth_,
+                        std::min(columns_, last * kGranule) - n, sums, (last - first + 1) * kGranule,
+                        from(in[kScale], n), from(in[2], n), from(in[3], n), residualStride_, f32(out[0]) + n, yStride_,
+                        fetches_, activation_, slope_});
+    });
+    return okStatus();
+  }
+
+ private:
+  static constexpr int64_t kGranule = 32;        // columns: two lines
+  static constexpr int64_t kLeastColumns = 256;  // of one of two tasks
+  static constexpr double kNanosecondsPerFloat = 0.15;
+  static int64_t tasksOf(int64_t depth, int64_t columns) {
+    const double nanoseconds = kNanosecondsPerFloat * static_cast<double>(depth) * static_cast<double>(columns);
+    const int64_t most = std::max(columns / kWideColumns, std::min<int64_t>(2, columns / kLeastColumns));
+    return taskCount(nanoseconds, std::max<int64_t>(1, most));
+  }
+  const FewRowsKernels& kernels_;
+  TensorDesc a_;
+  int64_t depth_, columns_, bStride_, residualStride_, yStride_, granules_, tasks_;
+  bool fetches_;
+  int activation_;
+  float slope_;
 };
 
 // An empty sum per element, so that the tile's epilogue alone remains: target = act(bias + residual).
@@ -161,6 +235,12 @@ class TransposedProduct final : public OpPlan {
 std::unique_ptr<OpPlan> plan(const OpRequest& r) {
   std::unique_ptr<OpPlan> plan;
   const bool transposeA = r.attributes[kTransposeA] == 1;
+  if (!transposeA && r.attributes[kTransposeB] == 0 && readsInPlace(r, PackedGemm::keeps(specOf(r), r, kScale))) {
+    plan = std::make_unique<FewRowsProduct>(r);
+    plan->algorithm = "fewRows";
+    plan->kernel = std::string("matmul_fwd_f32_fewRows__") + isaName(r.isa);
+    return plan;
+  }
   if (transposeA) {
     plan = std::make_unique<TransposedProduct>(r);
   } else {

@@ -172,8 +172,8 @@ class BackwardFilter final : public OpPlan {
 std::unique_ptr<OpPlan> planFewChannelsBackwardFilter(const ConvRequest& request, std::string* why) {
   const LanesProblem p = lanesForward(request);
   const int64_t lanes = lanesKernels(request.op.isa).lanes;
-  const double blocks = static_cast<double>((p.images + lanes - 1) / lanes * lanes);
-  *why = lanesRefusal(p, lanes, blocks / static_cast<double>(p.images));
+  const int64_t blocks = (p.images + lanes - 1) / lanes;
+  *why = lanesRefusal(p, lanes, static_cast<double>(blocks * lanes) / static_cast<double>(p.images));
   return why->empty() ? std::make_unique<BackwardFilter>(request) : nullptr;
 }
 

@@ -82,7 +82,8 @@ class FewChannels final : public OpPlan {
 double lanesUse(const LanesProblem& p, Isa isa) {
   const int64_t lanes = lanesKernels(isa).lanes;
   if (4 * p.images >= 3 * lanes) return 1;
-  const double use = static_cast<double>((p.ow + lanes - 1) / lanes * lanes) / static_cast<double>(p.ow);
+  const int64_t vectors = (p.ow + lanes - 1) / lanes;
+  const double use = static_cast<double>(vectors * lanes) / static_cast<double>(p.ow);
   return p.strideW == 1 ? use : kStridedPlanes * use;
 }
 

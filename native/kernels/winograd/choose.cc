@@ -21,7 +21,10 @@ constexpr int64_t kSumTiles = 64;     // of a block where tiles are summed over:
 constexpr double kSerialFlops = 5e6;  // 50 us: a second thread is not woken for less
 constexpr double kTaskFlops = 2.5e6;
 
-double ceilDiv(int64_t a, int64_t b) { return static_cast<double>((a + b - 1) / b); }
+double ceilDiv(int64_t a, int64_t b) {
+  const int64_t quotient = (a + b - 1) / b;
+  return static_cast<double>(quotient);
+}
 
 // Cycles of the products of `rows` rows with all columns, per k. A tile of few rows waits for its additions.
 double productCycles(const WinogradWork& work, int64_t rows, int64_t depth) {

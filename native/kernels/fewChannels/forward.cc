@@ -99,7 +99,9 @@ std::unique_ptr<OpPlan> plan(const ConvRequest& request, const LanesProblem& pro
 }  // namespace
 
 std::unique_ptr<OpPlan> planFewChannelsForward(const ConvRequest& request, std::string* why) {
-  return plan(request, lanesForward(request), "fwd", why);
+  LanesProblem problem = lanesForward(request);
+  problem.residualPixel = request.op.in[3].pixelStride;
+  return plan(request, problem, "fwd", why);
 }
 
 std::unique_ptr<OpPlan> planFewChannelsBackwardInput(const ConvRequest& request, std::string* why) {

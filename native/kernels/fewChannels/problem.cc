@@ -35,7 +35,6 @@ LanesProblem lanesForward(const ConvRequest& request) {
   p.padLeft = g.padLeft;
   p.xPixel = g.inputPixel;
   p.yPixel = g.outputPixel;
-  p.residualPixel = request.op.in[3].pixelStride;
   p.filterTap = g.channels * g.filterPixel;
   p.filterChannel = g.filterPixel;
   p.filterColumn = 1;

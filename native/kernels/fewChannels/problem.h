@@ -33,6 +33,7 @@ struct LanesProblem {
   double flopsPerRow() const { return 2.0 * static_cast<double>(ow * filters * terms()); }  // of one image
 };
 
+// Of the filter's gradient too, which sums over the same pairs: without the residual, which that op does not have.
 LanesProblem lanesForward(const ConvRequest& request);
 // Empty if the gradient of the input is such a problem; else why not.
 std::string lanesBackwardInput(const ConvRequest& request, LanesProblem* problem);

@@ -23,6 +23,12 @@ function elementsOf(program: Program): number {
   return program.storages.reduce((total, { size }) => total + size, 0);
 }
 
+/** Which inputs its steps have, and which of them are batched: checks of one need a Program that has it alone. */
+function formOf({ steps, commit, buffers }: Program): string {
+  const formOfOperand = (id: number): string => (id < 0 ? "-" : buffers[id]!.batched ? "b" : "c");
+  return [...steps, ...commit].map(({ op, inputs }) => op + inputs.map(formOfOperand).join("")).join(" ");
+}
+
 /** `count` of the items, evenly spaced. */
 function spread<Item>(items: readonly Item[], count: number): Item[] {
   if (items.length <= count) return [...items];
@@ -39,7 +45,11 @@ function stepPrograms(): Program[] {
       }
     }
   }
-  return [...byOp.values()].flatMap((programs) => spread(programs, mostPerOp));
+  return [...byOp.values()].flatMap((programs) => {
+    const bySize = programs.toSorted((a, b) => elementsOf(b) - elementsOf(a));
+    const smallestOfEach = [...new Map(bySize.map((program) => [formOf(program), program])).values()];
+    return [...smallestOfEach, ...spread(programs, Math.max(0, mostPerOp - smallestOfEach.length))];
+  });
 }
 
 function graphPrograms(): Program[] {

@@ -1,6 +1,6 @@
 // The output size of a window with its numbers in it, as a lecture writes it: "(32 + 2*2 - 5)/1 + 1 = 32".
 import type { Padding, Rounding, Shape } from "../shape/types.js";
-import { windowExtent } from "../shape/window.js";
+import { windowExtent } from "../shape/axis.js";
 import type { Window } from "../shape/window.js";
 
 interface AxisNumbers {

@@ -16,6 +16,10 @@ export type Sides = readonly [readonly [number, number], readonly [number, numbe
  * ceil(size / stride) outputs, the odd one at the end).
  */
 export type Padding = Pair | Sides | "same" | "valid";
+/** Padding of a single axis: on each side, [before, after], "same" or "valid". */
+export type AxisPadding = number | readonly [before: number, after: number] | "same" | "valid";
+/** What an axis is called in sentences: the two of an image, or the only one of a signal. */
+export type AxisName = "height" | "width" | "length";
 /**
  * What happens where the windows do not tile the padded input: "exact" is an error, the others round the number of
  * windows.

@@ -1,20 +1,11 @@
 // The sliding window of convolution and pooling on values: (N + 2P - F) / S + 1 with F = D(K - 1) + 1. windowTypes.ts
 // beside this file is the same on types.
 import { ShapeError } from "../errors.js";
-import type { Fault, Pair, Padding, Rounding, Shape } from "./types.js";
-import { isNatural, isPositive, mustBePositive, pairOf, showValue } from "./values.js";
-import type { KernelAndStride, WindowNames } from "./windowTypes.js";
-
-/** One axis in plain numbers; sizes in elements. */
-export interface AxisOptions {
-  readonly size: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly dilation: number;
-  readonly padBefore: number;
-  readonly padAfter: number;
-  readonly rounding: Rounding;
-}
+import { badPadding, isFault, kernelAndStride, resolveAxis, roundingFault } from "./axis.js";
+import type { ResolvedAxis } from "./axis.js";
+import type { AxisPadding, Fault, Pair, Padding, Rounding, Shape } from "./types.js";
+import { isNatural, isPositive, mustBePositive, pairOf } from "./values.js";
+import type { WindowNames } from "./windowTypes.js";
 
 /** The options of a window as users write them. Defaults: stride 1, padding 0, dilation 1, rounding "exact". */
 export interface WindowOptions {
@@ -66,84 +57,9 @@ export interface Window {
   readonly declared: Border;
 }
 
-const kernelAndStride: KernelAndStride = { kernel: "kernel", stride: "stride" };
-
-/** What a kernel covers: dilation * (kernel - 1) + 1. */
-export function windowExtent(kernel: number, dilation: number): number {
-  return dilation * (kernel - 1) + 1;
-}
-
-/** The largest smaller stride that divides the span; it ends at 1. */
-function fittingStride(span: number, stride: number): number {
-  let fitting = stride - 1;
-  while (span % fitting !== 0) fitting--;
-  return fitting;
-}
-
-function misfit(axis: AxisOptions, span: number, name: "height" | "width"): string {
-  const { size, stride, padBefore, padAfter, kernel, dilation } = axis;
-  const strideHint = stride <= 9 ? `Use stride ${fittingStride(span, stride)}` : "Change the stride";
-  const more = stride - (span % stride);
-  const lines = (name === "height" ? "row" : "column") + (more === 1 ? "" : "s");
-  const extent = windowExtent(kernel, dilation);
-  return (
-    `stride ${stride} does not fit the ${name}: (${size} + ${padBefore + padAfter} - ${extent}) = ${span} is not a multiple of ` +
-    `${stride}. ${strideHint}, pad ${more} more ${lines}, or set rounding: 'floor'`
-  );
-}
-
-/** The number of windows along one axis, or a fault. */
-function countWindows(axis: AxisOptions, name: "height" | "width", names: WindowNames): number | Fault {
-  const { size, stride, padBefore, padAfter, rounding } = axis;
-  const extent = windowExtent(axis.kernel, axis.dilation);
-  const padded = size + padBefore + padAfter;
-  const span = padded - extent;
-  if (span < 0) {
-    const sum = `${size} + ${padBefore + padAfter}`;
-    return [names.kernel, `the window covers ${extent} but the padded ${name} is only ${padded} (${sum})`];
-  }
-  if (rounding === "ceil") {
-    // As PyTorch and ONNX: a last window that would start in the trailing padding is dropped.
-    const last = Math.ceil(span / stride);
-    return last * stride >= size + padBefore ? last : last + 1;
-  }
-  if (rounding === "exact" && span % stride !== 0) return [names.stride, misfit(axis, span, name)];
-  return Math.floor(span / stride) + 1;
-}
-
-/**
- * The number of windows along one axis: `(size + padBefore + padAfter - (dilation * (kernel - 1) + 1)) / stride + 1`.
- *
- * @throws ShapeError where the window is larger than the padded input, or the division leaves a rest under "exact"
- * @example
- * ```ts
- * windowOutput({ size: 32, kernel: 5, stride: 1, dilation: 1, padBefore: 2, padAfter: 2, rounding: "exact" }); // 32
- * ```
- */
-export function windowOutput(axis: AxisOptions, name: "height" | "width" = "height", layer = "window"): number {
-  const count = countWindows(axis, name, kernelAndStride);
-  if (typeof count !== "number") throw new ShapeError(count[0], `${layer}: ${count[1]}`);
-  return count;
-}
-
-/**
- * Padding before and after along one axis; "same" gives ceil(size / stride) windows, the odd zero at the end, as Keras
- * does.
- */
-function resolvePadding(
-  padding: Padding,
-  axis: 0 | 1,
-  size: number,
-  extent: number,
-  stride: number,
-): readonly [number, number] {
-  if (padding === "valid") return [0, 0];
-  if (padding === "same") {
-    const total = Math.max((Math.ceil(size / stride) - 1) * stride + extent - size, 0);
-    return [Math.floor(total / 2), Math.ceil(total / 2)];
-  }
-  const side = typeof padding === "number" ? padding : padding[axis];
-  return typeof side === "number" ? [side, side] : side;
+/** The part of a padding that counts for one axis. */
+function paddingOf(padding: Padding, axis: 0 | 1): AxisPadding {
+  return typeof padding === "object" ? padding[axis] : padding;
 }
 
 function isPadding(padding: unknown): boolean {
@@ -166,46 +82,25 @@ function optionsFault(options: CompleteOptions, names: WindowNames): Fault | und
   if (!isPositivePair(kernel)) return mustBePositive(names.kernel, kernel);
   if (!isPositivePair(stride)) return mustBePositive("stride", stride);
   if (!isPositivePair(dilation)) return mustBePositive("dilation", dilation);
-  if (!isPadding(padding)) {
-    const rule = typeof padding === "string" ? "a number, pairs, 'same' or 'valid'" : "whole numbers from 0";
-    return ["padding", `padding must be ${rule}, got ${showValue(padding)}`];
-  }
-  const roundings: readonly unknown[] = ["exact", "floor", "ceil"];
-  if (!roundings.includes(rounding)) {
-    return ["rounding", `rounding must be 'exact', 'floor' or 'ceil', got ${showValue(rounding)}`];
-  }
-  return undefined;
+  return isPadding(padding) ? roundingFault(rounding) : badPadding(padding);
 }
 
-interface ResolvedAxis {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly dilation: number;
-  readonly before: number;
-  readonly after: number;
-  readonly out: number;
-  readonly declared: readonly [before: number, after: number];
-}
-
-function resolveAxis(input: Shape, index: 0 | 1, options: CompleteOptions, names: WindowNames): ResolvedAxis | Fault {
+function resolveImageAxis(
+  input: Shape,
+  index: 0 | 1,
+  options: CompleteOptions,
+  names: WindowNames,
+): ResolvedAxis | Fault {
   const pick = (pair: Pair): number => (typeof pair === "number" ? pair : pair[index]);
-  const size = input[index] ?? 0;
-  const kernel = pick(options.kernel);
-  const stride = pick(options.stride);
-  const dilation = pick(options.dilation);
-  const extent = windowExtent(kernel, dilation);
-  const [padBefore, padAfter] = resolvePadding(options.padding, index, size, extent, stride);
-  // "same" rounds the number of windows up by itself, so nothing is left to round.
-  const rounding = options.padding === "same" ? "floor" : options.rounding;
-  const name = index === 0 ? "height" : "width";
-  const out = countWindows({ size, kernel, stride, dilation, padBefore, padAfter, rounding }, name, names);
-  if (typeof out !== "number") return out;
-  // The padding that the windows really reach under "ceil": more than declared where the last one overhangs.
-  const after = rounding === "ceil" ? Math.max(0, (out - 1) * stride + extent - size - padBefore) : padAfter;
-  return { kernel, stride, dilation, before: padBefore, after, out, declared: [padBefore, padAfter] };
+  const axis = {
+    kernel: pick(options.kernel),
+    stride: pick(options.stride),
+    dilation: pick(options.dilation),
+    padding: paddingOf(options.padding, index),
+    rounding: options.rounding,
+  };
+  return resolveAxis(input[index] ?? 0, axis, index === 0 ? "height" : "width", names);
 }
-
-const isFault = (value: object): value is Fault => Array.isArray(value);
 
 function withDefaults(options: WindowOptions): CompleteOptions {
   const { kernel, stride = 1, padding = 0, dilation = 1, rounding = "exact" } = options;
@@ -226,9 +121,9 @@ export function measureWindow(
   const complete = withDefaults(options);
   const fault = optionsFault(complete, names);
   if (fault !== undefined) return fault;
-  const h = resolveAxis(input, 0, complete, names);
+  const h = resolveImageAxis(input, 0, complete, names);
   if (isFault(h)) return h;
-  const w = resolveAxis(input, 1, complete, names);
+  const w = resolveImageAxis(input, 1, complete, names);
   if (isFault(w)) return w;
   return {
     kernelH: h.kernel,

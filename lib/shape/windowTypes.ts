@@ -3,9 +3,12 @@
 // fuzz test holds them together.
 import type { Add, DivideWithRemainder, Multiply, Subtract } from "./arithmetic.js";
 import type {
+  AxisName,
+  AxisPadding,
   Fault,
   HeightOf,
   IsNatural,
+  IsPositive,
   IsPositivePair,
   MustBePositive,
   Rounding,
@@ -26,7 +29,8 @@ export interface KernelAndStride extends WindowNames {
   readonly stride: "stride";
 }
 
-type Extent<K extends number, D extends number> = D extends 1
+/** What a kernel covers: D(K - 1) + 1. */
+export type Extent<K extends number, D extends number> = D extends 1
   ? K
   : K extends 1
     ? 1
@@ -70,8 +74,25 @@ type FittingStride<U extends number, S extends keyof Below> =
 type StrideHint<U extends number, S extends number> = S extends keyof Below
   ? `Use stride ${FittingStride<U, S>}`
   : "Change the stride";
-type Lines<Name, Count extends number> = `${Name extends "height" ? "row" : "column"}${Count extends 1 ? "" : "s"}`;
+type Line<Name> = Name extends "height" ? "row" : Name extends "width" ? "column" : "element";
+type Lines<Name, Count extends number> = `${Line<Name>}${Count extends 1 ? "" : "s"}`;
 type PaddingHint<Name, Count> = Count extends number ? `pad ${Count} more ${Lines<Name, Count>}` : never;
+
+type Quotient<A extends number, B extends number> =
+  DivideWithRemainder<A, B> extends [infer q extends number, number] ? q : never;
+/** Two digits, a zero at their end left out: 33 is "33", 50 is "5", 7 is "07". */
+type Decimals<N extends number> =
+  DivideWithRemainder<N, 10> extends [infer tens extends number, infer ones extends number]
+    ? `${tens}${ones extends 0 ? "" : ones}`
+    : never;
+/** A / B rounded to hundredths: "2.33". Half of B is added before the division, so that it rounds. */
+export type Fraction<A extends number, B extends number> =
+  DivideWithRemainder<Quotient<Add<Multiply<A, 100>, Quotient<B, 2>>, B>, 100> extends [
+    infer whole extends number,
+    infer hundredths extends number,
+  ]
+    ? `${whole}.${Decimals<hundredths>}`
+    : never;
 
 /**
  * The number of windows along one axis, or a fault. N is the input, E the extent of the window, P the padding of both
@@ -84,7 +105,7 @@ type Axis<
   P extends number | "same",
   B extends number,
   R extends Rounding,
-  Name extends string,
+  Name extends AxisName,
   Names extends WindowNames,
 > = P extends number
   ? Add<N, P> extends infer n extends number
@@ -107,7 +128,7 @@ type Axis<
                       ? Add<q, 1>
                       : [
                           Names["stride"],
-                          `stride ${S} does not fit the ${Name}: (${N} + ${P} - ${E}) = ${u} is not a multiple of ${S}. ${StrideHint<u, S>}, ${PaddingHint<Name, Subtract<S, r>>}, or set rounding: 'floor'`,
+                          `stride ${S} does not fit the ${Name}: (${N} + ${P} - ${E}) / ${S} + 1 = ${Fraction<Add<u, S>, S>}, not a whole number. ${StrideHint<u, S>}, ${PaddingHint<Name, Subtract<S, r>>}, or set rounding: 'floor'`,
                         ]
               : never
         : [Names["kernel"], `the window covers ${E} but the padded ${Name} is only ${n} (${N} + ${P})`]
@@ -194,3 +215,47 @@ export type WindowVerdict<
           : "ok"
       : V
     : never;
+
+type TotalLength<P> = P extends "same"
+  ? "same"
+  : P extends "valid"
+    ? 0
+    : P extends readonly [infer A extends number, infer B extends number]
+      ? Add<A, B>
+      : P extends number
+        ? Twice<P>
+        : number;
+type Before<P> = P extends readonly [infer A extends number, number] ? A : P extends number ? P : 0;
+
+/** The number of windows along a single axis, or a fault, or `number`. */
+export type WindowLength<
+  N extends number,
+  K extends number,
+  S extends number,
+  P extends AxisPadding,
+  D extends number,
+  R extends Rounding,
+> = Axis<N, Extent<K, D>, S, TotalLength<P>, Before<P>, R, "length", KernelAndStride>;
+
+/** "ok", or the first fault of a window on a single axis. */
+export type WindowLengthVerdict<
+  N extends number,
+  K extends number,
+  S extends number,
+  P extends AxisPadding,
+  D extends number,
+  R extends Rounding,
+> =
+  IsPositive<N> extends false
+    ? ["size", MustBePositive<"size", N>]
+    : IsPositive<K> extends false
+      ? ["kernel", MustBePositive<"kernel", K>]
+      : IsPositive<S> extends false
+        ? ["stride", MustBePositive<"stride", S>]
+        : IsPositive<D> extends false
+          ? ["dilation", MustBePositive<"dilation", D>]
+          : false extends IsPadding<P>
+            ? ["padding", `padding must be whole numbers from 0, got ${ShowValue<P>}`]
+            : WindowLength<N, K, S, P, D, R> extends infer F extends Fault
+              ? F
+              : "ok";

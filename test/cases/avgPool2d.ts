@@ -40,7 +40,7 @@ export const errors: readonly ErrorCase[] = [
     build: () => avgPool2d(placeholder([1, 6, 6, 3], { batched: true }), { size: 3, stride: 2 }),
     code: "ERR_STRIATE_SHAPE",
     message:
-      "avgPool2d: stride 2 does not fit the height: (6 + 0 - 3) = 3 is not a multiple of 2. Use stride 1, pad 1 more row, or set rounding: 'floor'",
+      "avgPool2d: stride 2 does not fit the height: (6 + 0 - 3) / 2 + 1 = 2.5, not a whole number. Use stride 1, pad 1 more row, or set rounding: 'floor'",
   },
   {
     name: "a window larger than the image",

@@ -144,7 +144,7 @@ export const errors: readonly ErrorCase[] = [
     build: () => conv2d(image(1, 8, 8, 3), filter(3, 3, 3, 8), { stride: 2 }),
     code: "ERR_STRIATE_SHAPE",
     message:
-      "conv2d: stride 2 does not fit the height: (8 + 0 - 3) = 5 is not a multiple of 2. Use stride 1, pad 1 more row, or set rounding: 'floor'",
+      "conv2d: stride 2 does not fit the height: (8 + 0 - 3) / 2 + 1 = 3.5, not a whole number. Use stride 1, pad 1 more row, or set rounding: 'floor'",
   },
   {
     name: "a filter larger than the padded image",

@@ -96,7 +96,7 @@ export const errors: readonly ErrorCase[] = [
     build: () => maxPool2d(placeholder([1, 5, 6, 3], { batched: true }), { size: 2 }),
     code: "ERR_STRIATE_SHAPE",
     message:
-      "maxPool2d: stride 2 does not fit the height: (5 + 0 - 2) = 3 is not a multiple of 2. Use stride 1, pad 1 more row, or set rounding: 'floor'",
+      "maxPool2d: stride 2 does not fit the height: (5 + 0 - 2) / 2 + 1 = 2.5, not a whole number. Use stride 1, pad 1 more row, or set rounding: 'floor'",
   },
   {
     name: "a window larger than the image",

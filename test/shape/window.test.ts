@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../lib/errors.js";
 import type { Padding, Pair, Rounding } from "../../lib/shape/types.js";
-import { resolveWindow, windowOutput } from "../../lib/shape/window.js";
-import type { AxisOptions } from "../../lib/shape/window.js";
+import { resolveLength, windowOutput } from "../../lib/shape/axis.js";
+import type { AxisOptions } from "../../lib/shape/axis.js";
+import { resolveWindow } from "../../lib/shape/window.js";
 
 /** Starts of the windows along one axis, the first at -padBefore. */
 function starts(axis: AxisOptions): number[] {
@@ -66,7 +67,7 @@ describe("windowOutput", () => {
       ...{ padBefore: 0, padAfter: 0, rounding: "exact" },
     };
     expect(() => windowOutput(axis, "width", "myLayer")).toThrow(
-      "myLayer: stride 3 does not fit the width: (7 + 0 - 3) = 4 is not a multiple of 3. " +
+      "myLayer: stride 3 does not fit the width: (7 + 0 - 3) / 3 + 1 = 2.33, not a whole number. " +
         "Use stride 2, pad 2 more columns, or set rounding: 'floor'",
     );
   });

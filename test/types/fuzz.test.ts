@@ -92,7 +92,8 @@ describe("types and run time", () => {
     ["ceil never drops a window", "windowTypes", "Starts<L, S, N, B> extends true", "true extends true"],
     ["the width is judged by the height", "windowTypes", "WidthOf<K>, WidthOf<D>", "HeightOf<K>, WidthOf<D>"],
     ["a dilated window is too small", "windowTypes", "Add<Multiply<D, k>, 1>", "Multiply<D, k>"],
-    ["a sentence says something else", "windowTypes", "is not a multiple of", "is no multiple of"],
+    ["a sentence says something else", "windowTypes", "not a whole number", "no whole number"],
+    ["a fraction is cut, not rounded", "windowTypes", "Quotient<B, 2>", "0"],
     ["padding of a whole window is allowed", "pool2d", "number extends rest", "rest extends number"],
     ["the trailing padding is not judged", "pool2d", "F : SideVerdict<B, K, After>", 'F : "ok"'],
   ])("find a planted fault: %s", (_, rules, from, to) => {

@@ -15,21 +15,21 @@ const mistakes: readonly Mistake[] = [
     code: "sequential([7, 7, 1]).conv2d({ filters: 4, kernel: 3, stride: 3 })",
     at: "stride",
     sentence:
-      "conv2d: stride 3 does not fit the height: (7 + 0 - 3) = 4 is not a multiple of 3. " +
+      "conv2d: stride 3 does not fit the height: (7 + 0 - 3) / 3 + 1 = 2.33, not a whole number. " +
       "Use stride 2, pad 2 more rows, or set rounding: 'floor'",
   },
   {
     code: "sequential([9, 8, 1]).conv2d({ filters: 4, kernel: 3, stride: 2, padding: 1, dilation: [1, 2] })",
     at: "stride",
     sentence:
-      "conv2d: stride 2 does not fit the width: (8 + 2 - 5) = 5 is not a multiple of 2. " +
+      "conv2d: stride 2 does not fit the width: (8 + 2 - 5) / 2 + 1 = 3.5, not a whole number. " +
       "Use stride 1, pad 1 more column, or set rounding: 'floor'",
   },
   {
     code: "sequential([224, 224, 3]).conv2d({ filters: 64, kernel: 16, stride: 12 })",
     at: "stride",
     sentence:
-      "conv2d: stride 12 does not fit the height: (224 + 0 - 16) = 208 is not a multiple of 12. " +
+      "conv2d: stride 12 does not fit the height: (224 + 0 - 16) / 12 + 1 = 18.33, not a whole number. " +
       "Change the stride, pad 8 more rows, or set rounding: 'floor'",
   },
   {
@@ -81,7 +81,7 @@ const mistakes: readonly Mistake[] = [
     code: "sequential([7, 7, 1]).maxPool2d({ size: 2 })",
     at: "size",
     sentence:
-      "maxPool2d: stride 2 does not fit the height: (7 + 0 - 2) = 5 is not a multiple of 2. " +
+      "maxPool2d: stride 2 does not fit the height: (7 + 0 - 2) / 2 + 1 = 3.5, not a whole number. " +
       "Use stride 1, pad 1 more row, or set rounding: 'floor'",
   },
   {

@@ -36,6 +36,7 @@ function elementwise<Type extends string, Options extends object = object>(
     type,
     checkOptions: (options) => readOptions(type, options, rules) as Options,
     outputShape: (inputs) => [...only(inputs)],
+    sees: () => "pixel",
     emit,
   };
 }
@@ -56,7 +57,11 @@ export const sigmoidDefinition = elementwise("sigmoid", {}, (inputs) => ops.sigm
 /** The hyperbolic tangent. */
 export const tanhDefinition = elementwise("tanh", {}, (inputs) => ops.tanh(only(inputs)));
 /** exp(x) / sum of exp(x) along the last axis. */
-export const softmaxDefinition = elementwise("softmax", {}, (inputs) => softmaxOp(only(inputs)));
+export const softmaxDefinition: LayerDefinition<object, "softmax"> = {
+  ...elementwise("softmax", {}, (inputs) => softmaxOp(only(inputs))),
+  // The last axis of a flat vector is all there is.
+  sees: (inputs) => (only(inputs).length === 1 ? "everything" : "pixel"),
+};
 /** scale * x + offset */
 export const rescaleDefinition = elementwise<"rescale", RescaleOptions>(
   "rescale",

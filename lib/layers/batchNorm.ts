@@ -41,6 +41,7 @@ export const batchNormDefinition: LayerDefinition<BatchNormOptions, "batchNorm">
       epsilon: numberWhere("a positive number", 1e-5, (value) => value > 0),
     }),
   outputShape: (inputs) => [...only(inputs)],
+  sees: () => "pixel",
   parameters: (inputs) => {
     const channels = only(inputs).at(-1) ?? 0;
     return [

@@ -1,6 +1,6 @@
 // conv2d and depthwiseConv2d: the second is the first with as many groups as channels.
 import { conv2d as conv2dOp } from "../ops/conv2d.js";
-import { conv2dShape, depthwiseConv2dShape } from "../shape/conv2d.js";
+import { conv2dShape, convolutionMacs, depthwiseAsConv2d, depthwiseConv2dShape, filterShape } from "../shape/conv2d.js";
 import type {
   Conv2dOptions,
   Conv2dShape,
@@ -31,19 +31,15 @@ const common = {
 };
 
 /** Filter [kh, kw, in / groups, out] and bias [out]. */
-function filterAndBias(
-  kernelH: number,
-  kernelW: number,
-  channelsPerGroup: number,
-  filters: number,
-  groups: number,
-  useBias: boolean,
-): ParameterSpec[] {
+function filterAndBias(input: Shape, options: Conv2dOptions): ParameterSpec[] {
+  const { groups = 1, useBias = true } = options;
+  const shape = filterShape(input, options);
+  const [kernelH, kernelW, channelsPerGroup, filters] = shape;
   const fanIn = kernelH * kernelW * channelsPerGroup;
   const fanOut = (kernelH * kernelW * filters) / groups;
   const weight: ParameterSpec = {
     name: "weight",
-    shape: [kernelH, kernelW, channelsPerGroup, filters],
+    shape,
     initializer: { kind: "heNormal", fanIn, fanOut },
     trainable: true,
     role: "weight",
@@ -61,41 +57,33 @@ function filterAndBias(
 /** Both layers, seen as a convolution with groups. */
 function convolution<Options extends Conv2dOptions | DepthwiseConv2dOptions, Type extends string>(
   type: Type,
-  toConv2d: (options: Options, channels: number) => Conv2dOptions,
+  toConv2d: (input: Shape, options: Options) => Conv2dOptions,
   own: Pick<LayerDefinition<Options>, "checkOptions" | "outputShape">,
 ): LayerDefinition<Options, Type> {
   const read = (inputs: readonly Shape[], options: Options) => {
     const input = only(inputs);
-    const channels = input[2] ?? 0;
-    const conv = toConv2d(options, channels);
-    const { groups = 1, useBias = true } = conv;
-    return {
-      ...conv,
-      input,
-      window: resolveWindow(type, input, conv),
-      groups,
-      useBias,
-      perGroup: channels / groups,
-    };
+    const conv = toConv2d(input, options);
+    return { input, conv, window: resolveWindow(type, input, conv) };
   };
   return {
     type,
     ...own,
     parameters: (inputs, options) => {
-      const { window, perGroup, filters, groups, useBias } = read(inputs, options);
-      return filterAndBias(window.kernelH, window.kernelW, perGroup, filters, groups, useBias);
+      const { input, conv } = read(inputs, options);
+      return filterAndBias(input, conv);
     },
-    macs: (inputs, _, options) => {
-      const { window, perGroup, filters } = read(inputs, options);
-      return window.outH * window.outW * window.kernelH * window.kernelW * perGroup * filters;
+    macs: (inputs, output, options) => {
+      const { input, conv } = read(inputs, options);
+      return convolutionMacs(output, filterShape(input, conv));
     },
+    sees: (inputs, options) => read(inputs, options).window,
     formula: (inputs, options) => {
-      const { window, input, padding, rounding } = read(inputs, options);
-      return windowFormula(window, input, padding, rounding);
+      const { window, input, conv } = read(inputs, options);
+      return windowFormula(window, input, conv.padding, conv.rounding);
     },
     emit: (inputs, { weight, bias }, options) => {
       const x = only(inputs);
-      const conv = toConv2d(options, x.shape.at(-1) ?? 0);
+      const conv = toConv2d(x.shape.slice(1), options);
       const { stride, padding, dilation, groups, rounding, algorithm, precision } = conv;
       return conv2dOp(x, present(weight, type, "weight"), {
         ...{ bias, stride, padding, dilation, groups, rounding, algorithm, precision },
@@ -105,7 +93,7 @@ function convolution<Options extends Conv2dOptions | DepthwiseConv2dOptions, Typ
 }
 
 /** Convolution with learned filters. */
-export const conv2dDefinition = convolution("conv2d", (options: Conv2dOptions) => options, {
+export const conv2dDefinition = convolution("conv2d", (_: Shape, options: Conv2dOptions) => options, {
   checkOptions: (options) =>
     readOptions("conv2d", options, {
       filters: judged(),
@@ -117,22 +105,14 @@ export const conv2dDefinition = convolution("conv2d", (options: Conv2dOptions) =
 });
 
 /** A convolution of each channel by itself. */
-export const depthwiseConv2dDefinition = convolution(
-  "depthwiseConv2d",
-  ({ depthMultiplier = 1, ...options }: DepthwiseConv2dOptions, channels) => ({
-    ...options,
-    filters: channels * depthMultiplier,
-    groups: channels,
-  }),
-  {
-    checkOptions: (options) =>
-      readOptions("depthwiseConv2d", options, {
-        ...common,
-        depthMultiplier: judged(1),
-      }) as unknown as DepthwiseConv2dOptions,
-    outputShape: (inputs, options, label) => depthwiseConv2dShape(label, only(inputs), options),
-  },
-);
+export const depthwiseConv2dDefinition = convolution("depthwiseConv2d", depthwiseAsConv2d, {
+  checkOptions: (options) =>
+    readOptions("depthwiseConv2d", options, {
+      ...common,
+      depthMultiplier: judged(1),
+    }) as unknown as DepthwiseConv2dOptions,
+  outputShape: (inputs, options, label) => depthwiseConv2dShape(label, only(inputs), options),
+});
 
 /** The shape rule of {@link conv2d}. */
 export interface Conv2dRule<

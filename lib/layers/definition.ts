@@ -2,6 +2,7 @@
 // its inputs.
 import type { InitializerName } from "../random/initializers.js";
 import type { Shape } from "../shape/types.js";
+import type { Window } from "../shape/window.js";
 import type { Value } from "../graph/value.js";
 
 /** What a parameter counts as: biases are exempt from weight decay, statistics are not learned. */
@@ -18,6 +19,9 @@ export interface ParameterSpec {
   readonly trainable: boolean;
   readonly role: ParameterRole;
 }
+
+/** Which pixels of its input one output of a layer sees: its own, all, or those under a sliding window. */
+export type Sight = "pixel" | "everything" | Window;
 
 /** What a layer may ask while its ops are built. */
 export interface EmitContext {
@@ -59,6 +63,8 @@ export interface LayerDefinition<Options extends object = object, Type extends s
   parameters?(inputs: readonly Shape[], options: Options): readonly ParameterSpec[];
   /** Multiply-adds for one sample. Absent: none worth counting. */
   macs?(inputs: readonly Shape[], output: Shape, options: Options): number;
+  /** What one output sees, for receptive fields, while predicting. Absent: not known. */
+  sees?(inputs: readonly Shape[], options: Options): Sight;
   /** The output size with its numbers in it, for people. */
   formula?(inputs: readonly Shape[], options: Options): string;
   /**

@@ -33,6 +33,7 @@ export const denseDefinition: LayerDefinition<DenseOptions, "dense"> = {
     };
     return useBias === false ? [weight] : [weight, bias];
   },
+  sees: () => "everything",
   macs: (inputs, _, { units }) => (only(inputs)[0] ?? 0) * units,
   emit: (inputs, { weight, bias }) => denseOp(only(inputs), present(weight, "dense", "weight"), { bias }),
 };

@@ -15,7 +15,7 @@ export { addBranches, concatBranches, residual, stack } from "./blocks.js";
 export type { AddBranchesRule, ConcatBranchesRule, ResidualRule, StackRule } from "./blocks.js";
 export { defineLayer } from "./layer.js";
 export type { AnyLayer, Layer, LayerShape, LayerVerdict, Rule, ShapeIn, VerdictOf } from "./layer.js";
-export type { EmitContext, LayerDefinition, LayerNode, ParameterRole, ParameterSpec } from "./definition.js";
+export type { EmitContext, LayerDefinition, LayerNode, ParameterRole, ParameterSpec, Sight } from "./definition.js";
 export { netFromJson } from "./net.js";
 export type { Branch } from "./net.js";
 export { countNet, summary } from "./summary.js";

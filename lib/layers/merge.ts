@@ -12,6 +12,7 @@ export const addDefinition: LayerDefinition<object, "add"> = {
   inputs: "many",
   checkOptions: (options) => readOptions("add", options, {}),
   outputShape: (inputs, _, label) => addShape(label, only(inputs), ...inputs.slice(1)),
+  sees: () => "pixel",
   emit: (inputs) => inputs.slice(1).reduce((sum, value) => addOp(sum, value), only(inputs)),
 };
 
@@ -21,5 +22,6 @@ export const concatDefinition: LayerDefinition<object, "concat"> = {
   inputs: "many",
   checkOptions: (options) => readOptions("concat", options, {}),
   outputShape: (inputs, _, label) => concatShape(label, only(inputs), ...inputs.slice(1)),
+  sees: () => "pixel",
   emit: (inputs) => concatOp(inputs),
 };

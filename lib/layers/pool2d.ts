@@ -11,6 +11,7 @@ import type {
   Pool2dVerdict,
 } from "../shape/pool2d.js";
 import type { Channels, Padding, Pair, Rounding, Shape } from "../shape/types.js";
+import type { Window } from "../shape/window.js";
 import { only } from "./definition.js";
 import type { LayerDefinition } from "./definition.js";
 import { windowFormula } from "./formula.js";
@@ -22,10 +23,13 @@ import type { NameOnly } from "./options.js";
 // The stride has no default here: a saved graph must still tell an omitted one, whose sentences blame the size.
 const common = { size: judged(), stride: judged(), padding: judged(0), rounding: judged("exact") };
 
+function windowOf(type: string) {
+  return (inputs: readonly Shape[], options: Pool2dOptions): Window => resolvePoolWindow(type, only(inputs), options);
+}
+
 function formula(type: string) {
   return (inputs: readonly Shape[], options: Pool2dOptions): string => {
-    const input = only(inputs);
-    return windowFormula(resolvePoolWindow(type, input, options), input, options.padding, options.rounding);
+    return windowFormula(windowOf(type)(inputs, options), only(inputs), options.padding, options.rounding);
   };
 }
 
@@ -34,6 +38,7 @@ export const maxPool2dDefinition: LayerDefinition<Pool2dOptions, "maxPool2d"> = 
   type: "maxPool2d",
   checkOptions: (options) => readOptions("maxPool2d", options, common) as unknown as Pool2dOptions,
   outputShape: (inputs, options, label) => pool2dShape(label, only(inputs), options),
+  sees: windowOf("maxPool2d"),
   formula: formula("maxPool2d"),
   emit: (inputs, _, options) => maxPool2dOp(only(inputs), options),
 };
@@ -47,6 +52,7 @@ export const avgPool2dDefinition: LayerDefinition<AvgPool2dOptions, "avgPool2d">
       countIncludePad: flag(true),
     }) as unknown as AvgPool2dOptions,
   outputShape: (inputs, options, label) => pool2dShape(label, only(inputs), options),
+  sees: windowOf("avgPool2d"),
   formula: formula("avgPool2d"),
   emit: (inputs, _, options) => avgPool2dOp(only(inputs), options),
 };
@@ -56,6 +62,7 @@ export const globalAvgPool2dDefinition: LayerDefinition<object, "globalAvgPool2d
   type: "globalAvgPool2d",
   checkOptions: (options) => readOptions("globalAvgPool2d", options, {}),
   outputShape: (inputs, _, label) => globalPoolShape(label, only(inputs)),
+  sees: () => "everything",
   emit: (inputs) => flattenOp(globalAvgPool2dOp(only(inputs))),
 };
 
@@ -64,6 +71,7 @@ export const globalMaxPool2dDefinition: LayerDefinition<object, "globalMaxPool2d
   type: "globalMaxPool2d",
   checkOptions: (options) => readOptions("globalMaxPool2d", options, {}),
   outputShape: (inputs, _, label) => globalPoolShape(label, only(inputs)),
+  sees: () => "everything",
   emit: (inputs) => flattenOp(globalMaxPool2dOp(only(inputs))),
 };
 

@@ -15,6 +15,7 @@ export const flattenDefinition: LayerDefinition<object, "flatten"> = {
   type: "flatten",
   checkOptions: (options) => readOptions("flatten", options, {}),
   outputShape: (inputs) => flattenShape(only(inputs)),
+  sees: () => "pixel",
   emit: (inputs) => ops.flatten(only(inputs)),
 };
 

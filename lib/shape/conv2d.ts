@@ -4,6 +4,7 @@ import type {
   Channels,
   Compatible,
   Fault,
+  HeightOf,
   IsImage,
   IsPositive,
   MustBePositive,
@@ -15,10 +16,11 @@ import type {
   Rounding,
   Shape,
   ShowShape,
+  WidthOf,
 } from "./types.js";
-import { isPositive, mustBePositive, needsImage, reject, showShape, showValue } from "./values.js";
+import { isPositive, mustBePositive, needsImage, reject, showShape, showValue, sizeOf } from "./values.js";
 import { resolveWindow } from "./window.js";
-import type { WindowHeight, WindowOptionsVerdict, WindowVerdict, WindowWidth } from "./windowTypes.js";
+import type { Quotient, WindowHeight, WindowOptionsVerdict, WindowVerdict, WindowWidth } from "./windowTypes.js";
 
 /**
  * How a convolution is computed: the fastest that applies; or an explicit im2col matrix and one product, to compare
@@ -138,6 +140,43 @@ export type DepthwiseConv2dVerdict<I extends Shape, K, S, P, D, M extends number
 /** [height, width, channels * depthMultiplier] */
 export type DepthwiseConv2dShape<I extends Shape, K, S, P, D, M extends number, R extends Rounding> =
   IsPositive<M> extends false ? [number, number, number] : Conv2dShape<I, Multiply<Channels<I>, M>, K, S, P, D, R>;
+
+/** Weights of a convolution's filters: kh * kw * channels / groups * filters. G must divide the channels. */
+export type FilterSize<I extends Shape, F extends number, K, G extends number> = Multiply<
+  Multiply<HeightOf<K>, WidthOf<K>>,
+  Multiply<Quotient<Channels<I>, G>, F>
+>;
+
+/**
+ * The shape of a convolution's filters: [kernelHeight, kernelWidth, channels / groups, filters].
+ *
+ * @param input [height, width, channels]
+ */
+export function filterShape(
+  input: Shape,
+  options: Pick<Conv2dOptions, "filters" | "kernel" | "groups">,
+): [number, number, number, number] {
+  const { kernel, filters, groups = 1 } = options;
+  const [kernelH, kernelW] = typeof kernel === "number" ? [kernel, kernel] : kernel;
+  return [kernelH, kernelW, (input[2] ?? 0) / groups, filters];
+}
+
+/** A depthwise convolution seen as a convolution with as many groups as channels. */
+export function depthwiseAsConv2d(input: Shape, options: DepthwiseConv2dOptions): Conv2dOptions {
+  const { depthMultiplier = 1, ...rest } = options;
+  const channels = input[2] ?? 0;
+  return { ...rest, filters: channels * depthMultiplier, groups: channels };
+}
+
+/**
+ * Multiply-adds of a convolution for one sample: every weight is used once at each position of the window.
+ *
+ * @param output [height, width, filters]
+ * @param filter [kernelHeight, kernelWidth, channels / groups, filters]
+ */
+export function convolutionMacs(output: Shape, filter: Shape): number {
+  return (output[0] ?? 0) * (output[1] ?? 0) * sizeOf(filter);
+}
 
 function channelsFault(input: Shape, options: Conv2dOptions): Fault | undefined {
   const { filters, groups = 1, inChannels } = options;

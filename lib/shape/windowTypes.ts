@@ -78,7 +78,8 @@ type Line<Name> = Name extends "height" ? "row" : Name extends "width" ? "column
 type Lines<Name, Count extends number> = `${Line<Name>}${Count extends 1 ? "" : "s"}`;
 type PaddingHint<Name, Count> = Count extends number ? `pad ${Count} more ${Lines<Name, Count>}` : never;
 
-type Quotient<A extends number, B extends number> =
+/** A / B without the rest; B must not be 0. */
+export type Quotient<A extends number, B extends number> =
   DivideWithRemainder<A, B> extends [infer q extends number, number] ? q : never;
 /** Two digits, a zero at their end left out: 33 is "33", 50 is "5", 7 is "07". */
 type Decimals<N extends number> =

@@ -100,5 +100,7 @@ export function compile(lines: readonly string[], changed: Readonly<Record<strin
 export const prelude = [
   `import { input, sequential } from "../../lib/layers/net.js";`,
   `import * as layers from "../../lib/layers/index.js";`,
+  `import * as formulas from "../../lib/formulas/index.js";`,
   `declare const n: (value: number) => number;`,
+  `declare const of: <const N extends number>(size: N) => { readonly outputShape: [N] };`,
 ];

@@ -102,6 +102,23 @@ const depthwiseConv2d: Write = (w) =>
     0.5,
     () => w.count(1, 4),
   ]);
+const axisWindow: Write = (w) =>
+  w.options(
+    ["kernel", 1, () => w.count(1, 7)],
+    ["stride", 0.6, () => w.count(1, w.chance(0.1) ? 14 : 4)],
+    [
+      "padding",
+      0.6,
+      () =>
+        w.pick(
+          () => w.count(0, 3),
+          () => `[${w.count(0, 3)}, ${w.count(0, 3)}]`,
+          () => `"same"`,
+        )(),
+    ],
+    ["dilation", 0.3, () => w.count(1, 3)],
+    rounding(w),
+  );
 /** At times with padding that is not smaller than the window; mostly not, or little else would be met. */
 const pool2d: Write = (w) =>
   w.chance(0.3)
@@ -125,6 +142,13 @@ const calls: readonly (readonly [weight: number, write: Write])[] = [
   [1, (w) => `.apply(layers.concatBranches(layers.conv2d(${conv2d(w)}), layers.maxPool2d(${pool2d(w)})))`],
 ];
 
+/** Formulas of a single axis, which are shape rules of their own. */
+const lengths: readonly Write[] = [
+  (w) => `of(formulas.outputSize(${w.count(1, 24)}, ${axisWindow(w)}))`,
+  (w) => `of(formulas.outputSize(${w.count(1, 24)}, ${axisWindow(w)}))`,
+  (w) => `of(formulas.samePadding(${w.count(1, 9)}, ${w.options(["dilation", 0.4, () => w.count(1, 4)])}))`,
+];
+
 /** Expressions that merge two branches of `x`. */
 const merges: readonly ((w: Writer) => string)[] = [
   (w) => `x.residual((y) => y.conv2d(${conv2d(w)}))`,
@@ -139,6 +163,7 @@ export function writeCases(seed: string, count: number, dynamicShare = 0): FuzzC
   const bag = calls.flatMap(([weight, write]) => Array.from({ length: weight }, () => write));
   return Array.from({ length: count }, (_, index) => {
     const w = new Writer(`${seed} ${index}`, dynamicShare);
+    if (w.chance(0.12)) return { code: w.pick(...lengths)(w), dynamic: w.dynamic };
     const input = `sequential(${w.shape()})`;
     const code = w.chance(0.12) ? `((x) => ${w.pick(...merges)(w)})(${input})` : `${input}${w.pick(...bag)(w)}`;
     return { code, dynamic: w.dynamic };

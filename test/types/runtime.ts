@@ -1,6 +1,7 @@
 // The run time's answer to the same text that the compiler is given.
 import { runInNewContext } from "node:vm";
 import { StriateError } from "../../lib/errors.js";
+import * as formulas from "../../lib/formulas/index.js";
 import * as layers from "../../lib/layers/index.js";
 import { input, sequential } from "../../lib/layers/net.js";
 import type { Branch } from "../../lib/layers/net.js";
@@ -10,10 +11,16 @@ export type Answer =
   | { readonly shape: readonly number[]; readonly message?: undefined }
   | { readonly shape?: undefined; readonly message: string };
 
-/** Evaluates an expression that makes a net. `n(...)` is a number that the compiler does not know. */
+/** What a piece of text may use beside nets. `n(...)` is a number that the compiler does not know, `of(...)` shows one. */
+const globals = {
+  n: (value: number) => value,
+  of: (size: number) => ({ outputShape: [size] }),
+};
+
+/** Evaluates an expression that makes a net, or anything with an `outputShape`. */
 export function evaluate(code: string): Branch | StriateError {
   try {
-    return runInNewContext(code, { input, sequential, layers, n: (value: number) => value }) as Branch;
+    return runInNewContext(code, { input, sequential, layers, formulas, ...globals }) as Branch;
   } catch (error) {
     if (!(error instanceof StriateError)) throw error;
     return error;

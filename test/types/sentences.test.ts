@@ -33,6 +33,64 @@ const mistakes: readonly Mistake[] = [
       "Change the stride, pad 8 more rows, or set rounding: 'floor'",
   },
   {
+    code: "formulas.outputSize(7, { kernel: 3, stride: 3 })",
+    at: "stride",
+    sentence:
+      "outputSize: stride 3 does not fit the length: (7 + 0 - 3) / 3 + 1 = 2.33, not a whole number. " +
+      "Use stride 2, pad 2 more elements, or set rounding: 'floor'",
+  },
+  {
+    code: "formulas.outputSize(10, { kernel: 4, stride: 5, padding: [2, 1] })",
+    at: "stride",
+    sentence:
+      "outputSize: stride 5 does not fit the length: (10 + 3 - 4) / 5 + 1 = 2.8, not a whole number. " +
+      "Use stride 3, pad 1 more element, or set rounding: 'floor'",
+  },
+  {
+    code: "formulas.outputSize(4, { kernel: 3, dilation: 4, padding: 2 })",
+    at: "kernel",
+    sentence: "outputSize: the window covers 9 but the padded length is only 8 (4 + 4)",
+  },
+  {
+    code: "formulas.outputSize(4, { kernel: 3, padding: [1, -1] })",
+    at: "padding",
+    sentence: "outputSize: padding must be whole numbers from 0, got [1, -1]",
+  },
+  {
+    code: "formulas.samePadding(4)",
+    at: "4",
+    sentence:
+      "samePadding: a window of 4 has no equal padding that keeps the size: (4 - 1) / 2 = 1.5. " +
+      "Use an odd kernel, or padding: 'same', which puts 1 before and one more after",
+  },
+  {
+    code: "formulas.coverage([7, 7], { kernel: 3, stride: 3 })",
+    at: "stride",
+    sentence:
+      "coverage: stride 3 does not fit the height: (7 + 0 - 3) / 3 + 1 = 2.33, not a whole number. " +
+      "Use stride 2, pad 2 more rows, or set rounding: 'floor'",
+  },
+  {
+    code: "formulas.conv2dParameters([32, 32, 3], { filters: 4, kernel: 3, groups: 2 })",
+    at: "groups",
+    sentence: "conv2dParameters: groups 2 does not divide the 3 input channels",
+  },
+  {
+    code: "formulas.conv2dMacs([32, 32], { filters: 4, kernel: 3 })",
+    at: "kernel",
+    sentence: "conv2dMacs: needs an input [height, width, channels], got [32, 32]",
+  },
+  {
+    code: "formulas.depthwiseConv2dMacs([32, 32, 3], { kernel: 3, depthMultiplier: 0 })",
+    at: "depthMultiplier",
+    sentence: "depthwiseConv2dMacs: depthMultiplier must be a positive whole number, got 0",
+  },
+  {
+    code: "formulas.denseParameters([32, 32, 3], 0)",
+    at: "0",
+    sentence: "denseParameters: units must be a positive whole number, got 0",
+  },
+  {
     code: "sequential([4, 4, 1]).conv2d({ filters: 4, kernel: 7, padding: 1 })",
     at: "kernel",
     sentence: "conv2d: the window covers 7 but the padded height is only 6 (4 + 2)",

@@ -4,6 +4,7 @@ export { input, sequential } from "./layers/net.js";
 export type { Net } from "./layers/net.js";
 export * from "./layers/index.js";
 export * from "./formulas/index.js";
+export * from "./signal/index.js";
 export { sgd, type Optimizer, type SgdOptions } from "./optimizers/sgd.js";
 export type { LossName } from "./losses/losses.js";
 export {

@@ -2,7 +2,7 @@
 import type { Tensor } from "../data/tensor.js";
 import type { Demand, Offer, Padding, Pair, Rounding } from "../shape/types.js";
 import { isPositive, reject, showValue } from "../shape/values.js";
-import { resolveWindow, type WindowOptions } from "../shape/window.js";
+import { resolveWindow } from "../shape/window.js";
 import type { WindowVerdict } from "../shape/windowTypes.js";
 
 /** Options of {@link coverage}: those of a convolution's window. */
@@ -65,7 +65,7 @@ export function coverage<
     const rule = `two positive whole numbers of ${mostPixels} pixels at most`;
     reject("coverage", ["size", `size must be ${rule}, got ${showValue(size)}`]);
   }
-  const window = resolveWindow("coverage", size, options as unknown as WindowOptions);
+  const window = resolveWindow("coverage", size, options);
   const rows = usesAlong(height, window.kernelH, window.strideH, window.dilationH, window.padTop, window.outH);
   const columns = usesAlong(width, window.kernelW, window.strideW, window.dilationW, window.padLeft, window.outW);
   const data = new Int32Array(height * width);

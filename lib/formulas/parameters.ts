@@ -122,7 +122,7 @@ export function conv2dParameters<
 ): Conv2dVerdict<I, F, K, S, P, D, G, R, C> extends "ok"
   ? ParameterCounts<FilterSize<I, F, K, G>, Biases<F, B>>
   : ParameterCounts {
-  const { parameters } = ofConv2d("conv2dParameters", input, options as unknown as Conv2dOptions);
+  const { parameters } = ofConv2d("conv2dParameters", input, options);
   return parameters as ReturnType<typeof conv2dParameters<I, F, K, S, P, D, G, R, C, B>>;
 }
 
@@ -153,7 +153,7 @@ export function conv2dMacs<
 ): Conv2dVerdict<I, F, K, S, P, D, G, R, C> extends "ok"
   ? Multiply<OutputPixels<Conv2dShape<I, F, K, S, P, D, R>>, FilterSize<I, F, K, G>>
   : number {
-  const { macs } = ofConv2d("conv2dMacs", input, options as unknown as Conv2dOptions);
+  const { macs } = ofConv2d("conv2dMacs", input, options);
   return macs as ReturnType<typeof conv2dMacs<I, F, K, S, P, D, G, R, C>>;
 }
 
@@ -192,7 +192,7 @@ export function depthwiseConv2dParameters<
 ): DepthwiseConv2dVerdict<I, K, S, P, D, M, R> extends "ok"
   ? ParameterCounts<DepthwiseSize<I, K, M>, Biases<Multiply<Channels<I>, M>, B>>
   : ParameterCounts {
-  const { parameters } = ofDepthwise("depthwiseConv2dParameters", input, options as unknown as DepthwiseConv2dOptions);
+  const { parameters } = ofDepthwise("depthwiseConv2dParameters", input, options);
   return parameters as ReturnType<typeof depthwiseConv2dParameters<I, K, S, P, D, M, R, B>>;
 }
 
@@ -222,7 +222,7 @@ export function depthwiseConv2dMacs<
 ): DepthwiseConv2dVerdict<I, K, S, P, D, M, R> extends "ok"
   ? Multiply<OutputPixels<DepthwiseConv2dShape<I, K, S, P, D, M, R>>, DepthwiseSize<I, K, M>>
   : number {
-  const { macs } = ofDepthwise("depthwiseConv2dMacs", input, options as unknown as DepthwiseConv2dOptions);
+  const { macs } = ofDepthwise("depthwiseConv2dMacs", input, options);
   return macs as ReturnType<typeof depthwiseConv2dMacs<I, K, S, P, D, M, R>>;
 }
 

@@ -39,7 +39,7 @@ export function outputSize<
   size: N,
   options: AxisWindowOptions<K, S, P, D, R> & Demand<WindowLengthVerdict<N, K, S, P, D, R>, "outputSize">,
 ): WindowLengthVerdict<N, K, S, P, D, R> extends "ok" ? OrNumber<WindowLength<N, K, S, P, D, R>> : number {
-  const { out } = resolveLength("outputSize", size, options as AxisWindowOptions);
+  const { out } = resolveLength("outputSize", size, options);
   return out as ReturnType<typeof outputSize<N, K, S, P, D, R>>;
 }
 

@@ -150,14 +150,10 @@ function walkWindows(
     const taps = typeof kernel === "number" ? kernel : kernel[index];
     const step = typeof stride === "number" ? stride : stride[index];
     const extent = dilation * (taps - 1) + 1;
-    let before = 0;
-    let after = 0;
-    if (padding === "same") {
-      const total = Math.max(0, (Math.ceil(size / step) - 1) * step + extent - size);
-      before = Math.floor(total / 2);
-      after = total - before;
-    } else if (typeof padding === "number") before = after = padding;
-    else [before, after] = padding[index];
+    const total = Math.max(0, (Math.ceil(size / step) - 1) * step + extent - size);
+    const same = [Math.floor(total / 2), Math.ceil(total / 2)] as const;
+    const given = typeof padding === "number" ? ([padding, padding] as const) : padding[index];
+    const [before, after] = padding === "same" ? same : (given as readonly [number, number]);
     const windows: number[][] = [];
     for (let start = -before; start + extent <= size + after; start += step) {
       windows.push(Array.from({ length: taps }, (_, tap) => start + tap * dilation));

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../lib/errors.js";
 import type { Padding, Pair, Rounding } from "../../lib/shape/types.js";
-import { resolveLength, windowOutput } from "../../lib/shape/axis.js";
+import { windowOutput } from "../../lib/shape/axis.js";
 import type { AxisOptions } from "../../lib/shape/axis.js";
 import { resolveWindow } from "../../lib/shape/window.js";
 

@@ -104,7 +104,7 @@ describe("types and run time", () => {
     const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
     expect(text).toContain(from);
     // Of the pools' rule only pools tell.
-    const some = cases.filter(({ code }) => rules !== "pool2d" || code.includes("Pool2d({")).slice(0, 100);
+    const some = cases.filter(({ code }) => rules !== "pool2d" || code.includes("Pool2d({")).slice(0, 200);
     const planted = compileCases(some, { [file]: text.replaceAll(from, to) });
     const their = some.map(({ code }) => ask(code));
     expect(disagreements(some, their, planted).length).toBeGreaterThan(0);

@@ -1,0 +1,11 @@
+/** The convolution of 1-D signals: `import { convolve } from "striate"`. */
+export {
+  convolve,
+  convolveAsync,
+  correlate,
+  correlateAsync,
+  type ConvolveOptions,
+  type SignalBoundary,
+} from "./convolve.js";
+export { extend, type ExtendOptions, type Signal } from "./extend.js";
+export type { BoundaryMode } from "../shape/boundary.js";

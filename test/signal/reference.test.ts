@@ -1,0 +1,3 @@
+import { declareSignals } from "./suite.js";
+
+declareSignals("reference");

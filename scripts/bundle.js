@@ -11,7 +11,7 @@ for (const file of readdirSync(`${root}/dist`, { recursive: true, encoding: "utf
 }
 
 /** The exports of package.json and the command. */
-await bundle(["index", "ops/index", "cli/main"]);
+await bundle(["index", "ops/index", "matrix/index", "cli/main"]);
 /** The file for a thread of its own, which shares nothing; and the reference backend and its lock alone, for their tests. */
 for (const name of ["worker", "index", "lock"]) await bundle([`backend/reference/${name}`]);
 

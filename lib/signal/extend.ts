@@ -7,7 +7,7 @@ import { isNatural, showValue } from "../shape/values.js";
 export type Signal =
   readonly number[] | Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array;
 
-/** Options of {@link extend}. */
+/** Options of {@link extendSignal}. */
 export interface ExtendOptions {
   /** Default "zero". */
   readonly mode?: BoundaryMode;
@@ -43,7 +43,7 @@ export function toSamples(owner: string, name: string, values: Signal): Float32A
   return Float32Array.from(values);
 }
 
-/** What {@link extend} does, for samples and numbers that have been checked. */
+/** What {@link extendSignal} does, for samples and numbers that have been checked. */
 export function extendSamples(
   samples: Float32Array,
   before: number,
@@ -98,12 +98,12 @@ export function checkBorder(owner: string, size: number, before: number, after: 
  * @throws OptionError for a mode that there is not, or numbers that count nothing
  * @example
  * ```ts
- * extend([1, 2, 3], 2, 2, { mode: "reflect101" }); // 3 2 1 2 3 2 1
+ * extendSignal([1, 2, 3], 2, 2, { mode: "reflect101" }); // 3 2 1 2 3 2 1
  * ```
  */
-export function extend(signal: Signal, before: number, after: number, options: ExtendOptions = {}): Float32Array {
-  const samples = toSamples("extend", "signal", signal);
-  const mode = checkBoundaryMode(options.mode ?? "zero", "extend");
-  checkBorder("extend", samples.length, before, after);
-  return extendSamples(samples, before, after, mode, constantOf("extend", mode, options.value));
+export function extendSignal(signal: Signal, before: number, after: number, options: ExtendOptions = {}): Float32Array {
+  const samples = toSamples("extendSignal", "signal", signal);
+  const mode = checkBoundaryMode(options.mode ?? "zero", "extendSignal");
+  checkBorder("extendSignal", samples.length, before, after);
+  return extendSamples(samples, before, after, mode, constantOf("extendSignal", mode, options.value));
 }

@@ -7,5 +7,5 @@ export {
   type ConvolveOptions,
   type SignalBoundary,
 } from "./convolve.js";
-export { extend, type ExtendOptions, type Signal } from "./extend.js";
+export { extendSignal, type ExtendOptions, type Signal } from "./extend.js";
 export type { BoundaryMode } from "../shape/boundary.js";

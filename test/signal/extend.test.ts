@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { extend, OptionError, type BoundaryMode } from "../../lib/index.js";
+import { extendSignal, OptionError, type BoundaryMode } from "../../lib/index.js";
 import { sampleAt } from "./oracle.js";
 
-describe("extend", () => {
+describe("extendSignal", () => {
   it.each<BoundaryMode>(["zero", "constant", "reflect", "reflect101", "replicate", "circular"])("%s", (mode) => {
     for (const signal of [[4], [4, 7], [1, 2, 3, 4, 5]]) {
       const value = mode === "constant" ? 9 : undefined;
-      const found = extend(signal, 11, 8, { mode, ...(value === undefined ? {} : { value }) });
+      const found = extendSignal(signal, 11, 8, { mode, ...(value === undefined ? {} : { value }) });
       const want = Array.from({ length: 19 + signal.length }, (_, i) => sampleAt(signal, i - 11, mode, value ?? 0));
       expect([...found]).toEqual(want);
     }
@@ -14,7 +14,7 @@ describe("extend", () => {
 
   it("adds nothing where nothing is asked, and copies", () => {
     const signal = Float32Array.of(1, 2);
-    const found = extend(signal, 0, 0);
+    const found = extendSignal(signal, 0, 0);
     expect([...found]).toEqual([1, 2]);
     expect(found).not.toBe(signal);
   });
@@ -26,9 +26,11 @@ describe("extend", () => {
       [2 ** 31, 0],
     ] as const) {
       // prettier-ignore
-      expect(() => extend([1], before, after)).toThrow(OptionError);
+      expect(() => extendSignal([1], before, after)).toThrow(OptionError);
     }
-    expect(() => extend([1], 1, 1, { mode: "mirror" as never })).toThrow("extend: mode must be one of 'zero'");
-    expect(() => extend([1], 1, 1, { mode: "constant", value: "1" as never })).toThrow("extend: value must be a number, got '1'"); // prettier-ignore
+    expect(() => extendSignal([1], 1, 1, { mode: "mirror" as never })).toThrow(
+      "extendSignal: mode must be one of 'zero'",
+    );
+    expect(() => extendSignal([1], 1, 1, { mode: "constant", value: "1" as never })).toThrow("extendSignal: value must be a number, got '1'"); // prettier-ignore
   });
 });

@@ -1,0 +1,3 @@
+import { declareLearning } from "./learnFilters.js";
+
+declareLearning("native");

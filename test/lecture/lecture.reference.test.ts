@@ -1,0 +1,3 @@
+import { declareLecture } from "./suite.js";
+
+declareLecture("reference");

@@ -1,0 +1,3 @@
+import { declareMatrix } from "./suite.js";
+
+declareMatrix("reference");

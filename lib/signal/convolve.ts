@@ -1,4 +1,5 @@
-// Convolution and correlation of 1-D signals, by the kernels that convolve images: a signal is an image of one row.
+// Convolution and correlation of 1-D signals, by the kernels that convolve images: a signal is an image of one row, a
+// long one a batch of such images.
 import { OptionError } from "../errors.js";
 import type { Value } from "../graph/value.js";
 import { conv2d } from "../ops/conv2d.js";
@@ -38,11 +39,39 @@ export interface ConvolveOptions {
   readonly rounding?: Rounding;
 }
 
-/** What is run: one row of samples, one filter of one row. */
+/** What is run: rows of samples, one filter of one row. */
 interface Task {
   readonly samples: Tensor;
   readonly filter: Tensor;
   readonly build: (samples: Value, filter: Value) => Value;
+  /** Results that count; a last row may have more. */
+  readonly count: number;
+}
+
+/**
+ * Into how many pieces a signal is cut, so that threads can share them: a million samples under 257 taps
+ * took 9.0 ms as one row, and 6.0 ms (two threads: 3.0) as 64. Pieces overlap by the window, so they are to be eight
+ * times as long; below a million products the cutting costs what it gains.
+ */
+function piecesOf(count: number, taps: number, extent: number, stride: number): number {
+  const pieces = Math.min(64, Math.floor((count * stride) / (8 * extent)), Math.floor(count / 1024));
+  return count * taps < 2 ** 20 || pieces < 4 ? 1 : pieces;
+}
+
+/** Pieces of `width` samples, one every `step`, the first `before` samples ahead of the signal; zeros outside of it. */
+function cut(samples: Float32Array, pieces: number, width: number, step: number, before: number): Float32Array {
+  const rows = new Float32Array(pieces * width);
+  for (let piece = 0; piece < pieces; piece++) {
+    const start = piece * step - before;
+    const first = Math.max(0, start);
+    const end = Math.min(samples.length, start + width);
+    if (first < end) rows.set(samples.subarray(first, end), piece * width + first - start);
+  }
+  return rows;
+}
+
+function resultOf({ data }: Tensor<readonly number[], Float32Array>, count: number): Float32Array {
+  return data.length === count ? data : data.slice(0, count);
 }
 
 function borderOf(owner: string, boundary: unknown, extent: number): readonly [number, number] {
@@ -68,11 +97,12 @@ function prepare(owner: string, flip: boolean, signal: Signal, kernel: Signal, o
   const value = constantOf(owner, mode, options.value);
   if (!isPositive(stride)) reject(owner, mustBePositive("stride", stride));
   if (!isPositive(dilation)) reject(owner, mustBePositive("dilation", dilation));
-  const border = borderOf(owner, boundary, windowExtent(taps.length, dilation));
+  const extent = windowExtent(taps.length, dilation);
+  const border = borderOf(owner, boundary, extent);
   checkBorder(owner, samples.length, ...border);
   const rounding = boundary === "same" ? "floor" : (options.rounding ?? "exact");
   const axis = { kernel: taps.length, stride, dilation, padding: border, rounding };
-  const { before, after } = resolveLength(owner, samples.length, axis);
+  const { out: count, before, after } = resolveLength(owner, samples.length, axis);
 
   // Zeros cost nothing: the kernels skip them. Any other border is written out, and the padding that "ceil" may add
   // beyond it is zero.
@@ -80,21 +110,20 @@ function prepare(owner: string, flip: boolean, signal: Signal, kernel: Signal, o
   const row = written ? extendSamples(samples, ...border, mode, value) : samples;
   const left = written ? 0 : before;
   const right = written ? Math.max(0, after - border[1]) : after;
-  const filter = flip ? taps.toReversed() : taps;
-  return {
-    samples: { shape: [1, 1, row.length, 1], data: row },
-    filter: { shape: [1, filter.length, 1, 1], data: filter },
-    build: (x, k) =>
-      conv2d(x, k, {
-        stride: [1, stride],
-        dilation: [1, dilation],
-        padding: [
-          [0, 0],
-          [left, right],
-        ],
-        rounding: "floor",
-      }),
-  };
+  const reversed = flip ? taps.toReversed() : taps;
+  const filter = { shape: [1, taps.length, 1, 1], data: reversed };
+  const convolution = (x: Value, k: Value, padding: readonly [number, number]): Value =>
+    conv2d(x, k, { stride: [1, stride], dilation: [1, dilation], padding: [[0, 0], padding], rounding: "floor" });
+
+  const pieces = piecesOf(count, taps.length, extent, stride);
+  if (pieces === 1) {
+    const whole = { shape: [1, 1, row.length, 1], data: row };
+    return { samples: whole, filter, count, build: (x, k) => convolution(x, k, [left, right]) };
+  }
+  const each = Math.ceil(count / pieces);
+  const width = (each - 1) * stride + extent;
+  const data = cut(row, pieces, width, each * stride, left);
+  return { samples: { shape: [pieces, 1, width, 1], data }, filter, count, build: (x, k) => convolution(x, k, [0, 0]) };
 }
 
 /**
@@ -116,8 +145,8 @@ function prepare(owner: string, flip: boolean, signal: Signal, kernel: Signal, o
  * ```
  */
 export function convolve(signal: Signal, kernel: Signal, options: ConvolveOptions = {}): Float32Array {
-  const { build, samples, filter } = prepare("convolve", true, signal, kernel, options);
-  return run(build, samples, filter).data;
+  const { build, samples, filter, count } = prepare("convolve", true, signal, kernel, options);
+  return resultOf(run(build, samples, filter), count);
 }
 
 /** As {@link convolve}, off the calling thread. */
@@ -126,8 +155,8 @@ export async function convolveAsync(
   kernel: Signal,
   options: ConvolveOptions = {},
 ): Promise<Float32Array> {
-  const { build, samples, filter } = prepare("convolve", true, signal, kernel, options);
-  return (await runAsync(build, samples, filter)).data;
+  const { build, samples, filter, count } = prepare("convolve", true, signal, kernel, options);
+  return resultOf(await runAsync(build, samples, filter), count);
 }
 
 /**
@@ -146,8 +175,8 @@ export async function convolveAsync(
  * ```
  */
 export function correlate(signal: Signal, kernel: Signal, options: ConvolveOptions = {}): Float32Array {
-  const { build, samples, filter } = prepare("correlate", false, signal, kernel, options);
-  return run(build, samples, filter).data;
+  const { build, samples, filter, count } = prepare("correlate", false, signal, kernel, options);
+  return resultOf(run(build, samples, filter), count);
 }
 
 /** As {@link correlate}, off the calling thread. */
@@ -156,6 +185,6 @@ export async function correlateAsync(
   kernel: Signal,
   options: ConvolveOptions = {},
 ): Promise<Float32Array> {
-  const { build, samples, filter } = prepare("correlate", false, signal, kernel, options);
-  return (await runAsync(build, samples, filter)).data;
+  const { build, samples, filter, count } = prepare("correlate", false, signal, kernel, options);
+  return resultOf(await runAsync(build, samples, filter), count);
 }

@@ -160,6 +160,25 @@ export function declareSignals(name: BackendName): void {
     });
   });
 
+  describe("long signals, which are cut into pieces", () => {
+    it.each<[number, number, SignalBoundary, BoundaryMode, number, number]>([
+      [20_011, 64, "full", "zero", 1, 1],
+      [20_011, 64, "valid", "reflect", 1, 1],
+      [16_384, 64, "same", "circular", 1, 1],
+      [40_009, 61, "same", "reflect101", 2, 3],
+      [50_000, 257, [1000, 3], "replicate", 5, 2],
+      [9_999, 500, "full", "zero", 1, 1],
+    ])("%i samples, %i taps, boundary %j, mode %s, stride %i, dilation %i", (size, taps, boundary, mode, stride, dilation) => {
+      const random = new Random(`long ${size} ${taps}`);
+      const signal = draw(random, size);
+      const kernel = draw(random, taps);
+      const found = correlate(signal, kernel, { boundary, mode, stride, dilation, rounding: "floor" });
+      const want = correlation(signal, kernel, { boundary, mode, value: 0, stride, dilation }, rounding);
+      expect(difference("long", found, want)).toBeUndefined();
+      expect(found.buffer.byteLength).toBe(4 * want.data.length);
+    }); // prettier-ignore
+  });
+
   it("the async forms give the same", async () => {
     const random = new Random("async");
     const signal = draw(random, 50);

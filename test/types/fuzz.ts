@@ -83,7 +83,8 @@ type Write = (w: Writer) => string;
 const stride = (w: Writer) => ["stride", 0.6, () => w.pair(1, w.chance(0.1) ? 14 : 4)] as const;
 const padding = (w: Writer) => ["padding", 0.6, () => w.padding(3)] as const;
 const dilation = (w: Writer) => ["dilation", 0.3, () => w.pair(1, 3)] as const;
-const rounding = (w: Writer) => ["rounding", 0.4, () => `"${w.pick("exact", "floor", "floor", "ceil", "ceil")}"`] as const;
+const rounding = (w: Writer) =>
+  ["rounding", 0.4, () => `"${w.pick("exact", "floor", "floor", "ceil", "ceil")}"`] as const;
 
 const conv2d: Write = (w) =>
   w.options(

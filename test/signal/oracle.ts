@@ -43,16 +43,18 @@ export function correlation(
   };
   const [before, after] =
     typeof boundary === "number" ? [boundary, boundary] : typeof boundary === "string" ? ends[boundary]! : boundary;
+  const length = before + signal.length + after;
+  const extended = Float64Array.from({ length }, (_, i) => sampleAt(signal, i - before, mode, value));
   const data: number[] = [];
   const tolerance: number[] = [];
-  for (let start = -before; start + reach < signal.length + after; start += stride) {
+  for (let start = 0; start + reach < length; start += stride) {
     let sum = 0;
     let magnitude = 0;
-    kernel.forEach((tap, k) => {
-      const product = tap * sampleAt(signal, start + k * dilation, mode, value);
+    for (let k = 0; k < kernel.length; k++) {
+      const product = kernel[k]! * extended[start + k * dilation]!;
       sum += product;
       magnitude += Math.abs(product);
-    });
+    }
     data.push(sum);
     tolerance.push((kernel.length + 1) * (rounding.sum * magnitude + flushed) + 2 * rounding.store * Math.abs(sum));
   }

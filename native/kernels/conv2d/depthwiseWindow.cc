@@ -76,7 +76,9 @@ class Window final : public OpPlan {
     shared.channels = g_.channels;
     shared.activation = activation_;
     shared.slope = slope_;
-    shared.streams = streams(images, out[0]);
+    shared.beyondCaches = beyondCaches(images);
+    shared.streams = shared.beyondCaches && g_.channels % width_ == 0 &&
+                     reinterpret_cast<uintptr_t>(out[0]) % (static_cast<size_t>(width_) * sizeof(float)) == 0;
     forRanges(context, images * bands, bandNanoseconds(), 1, [&](int64_t begin, int64_t end) {
       DepthwiseBand band = shared;
       for (int64_t unit = begin; unit < end; ++unit) {
@@ -102,11 +104,10 @@ class Window final : public OpPlan {
     return 2.0 * static_cast<double>(kernel_.bandRows * y_.width * g_.taps()) * static_cast<double>(g_.channels) /
            flopsPerNanosecond;
   }
-  bool streams(int64_t images, const void* y) const {
+  bool beyondCaches(int64_t images) const {
     const double bytes = sizeof(float) * static_cast<double>(images) * static_cast<double>(g_.channels) *
                          static_cast<double>(x_.height * x_.width + y_.height * y_.width);
-    return bytes > kCacheBytes && g_.channels % width_ == 0 && y_.pixel % width_ == 0 &&
-           reinterpret_cast<uintptr_t>(y) % (static_cast<size_t>(width_) * sizeof(float)) == 0;
+    return bytes > kCacheBytes && y_.pixel == g_.channels && kernel_.columns * y_.pixel <= kDepthwiseStageFloats;
   }
 
   ConvGeometry g_;

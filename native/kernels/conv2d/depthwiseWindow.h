@@ -16,8 +16,13 @@
 //   3x3 s2 (112x112x96, 56x56x144, 14x14x576)  2x4 50 50 60 | 2x2 57 54 50 | 4x1 52 53 34
 //   5x5 s1 (28x28x240, 14x14x672)  1x7 89 95 | 2x4 70 72 | 1x6 80 79; with K weights of one filter row in registers
 //   5x5 s2 (56x56x144, 14x14x672)  1x7 57 77 | 2x4 56 66
-// Tensors beyond the last cache (batch 16, 112x112x32): stores past the cache and a prefetch of the next band's rows,
-// 31 GB/s instead of 16; either alone 17.
+// Tensors beyond the last cache (16 images; here read from and written to 4 KiB pages, GB/s both ways, where a copy by
+// vectors reaches 22, one past the caches 32) are stored past the caches, and the next band's rows are prefetched:
+//   112x112x32, y aligned to vectors: stores past the caches and prefetch 26 to 32, either alone 17
+//     prefetch of a tile's share in one burst 26, in a burst in the order of memory 28, spread over the vectors 32
+//   y 16 bytes into a line, as the arrays of JavaScript are: plain stores 13; stores past the caches of half vectors 4
+//     (they leave a line half full too long); through a stage in L1, copied by whole lines, 16 to 19
+//   112x112x96 at stride 2 (4 reads to a write): burst 2x2 15 to 17, spread 20 to 25; 2x4 12 and 17
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +44,8 @@ struct DepthwiseBand {  // rows of outputs of one image, over its whole width
   int64_t channels;         // at least a vector; the last vector overlaps the one before
   int activation;
   float slope;
-  bool streams;  // x and y exceed the caches, and pixels of y are aligned to vectors
+  bool beyondCaches;  // x and y exceed them; then y is dense, and `columns` pixels of it fit kDepthwiseStageFloats
+  bool streams;       // beyondCaches, and pixels of y are aligned to vectors
 };
 using DepthwiseBandFn = void (*)(const DepthwiseBand&);
 
@@ -51,6 +57,7 @@ struct DepthwiseWindowKernel {
 };
 
 inline constexpr int kDepthwiseWindows = 5;
+inline constexpr int64_t kDepthwiseStageFloats = 4096;  // 16 KiB for a row of a tile
 
 struct DepthwiseWindowKernels {
   // By kernel and stride; of two that fit, the first is for images that stay in L2.

@@ -31,6 +31,17 @@ struct WindowTile {
     });
   }
 
+  // Asks for its share of the rows that the next band adds: those of this tile's columns, a vector's part of the lines
+  // per vector, since a burst of requests would hold up the loads behind it.
+  static STRIATE_INLINE void prefetchNextBand(const DepthwiseBand& t, int64_t column, int64_t channel) {
+    constexpr int64_t kLine = 16;
+    constexpr int kLines = (C * S * Vec::width + kLine - 1) / kLine;
+    const float* next = t.x + (t.firstRow * S - t.padTop + inRows) * t.xRow + (column * S - t.padLeft) * t.xPixel;
+    repeat<R * S * kLines>(STRIATE_LAMBDA(auto i) {
+      __builtin_prefetch(next + i / kLines * t.xRow + channel * C * S + i % kLines * kLine, 0, 2);
+    });
+  }
+
   // Outputs from `column` on.
   template <class At>
   static STRIATE_INLINE void run(const DepthwiseBand& t, int64_t column, const At& x) {
@@ -42,6 +53,7 @@ struct WindowTile {
       Vec acc[R][C];
       const Vec start = t.bias == nullptr ? Vec::zero() : Vec::load(t.bias + c);
       repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = start; });
+      if (t.beyondCaches) prefetchNextBand(t, column, next);
       sums(acc, x, w, c);
       if (t.residual != nullptr) {
         const float* residual = t.residual + column * t.residualPixel + c;
@@ -72,14 +84,6 @@ template <int K, int S, int R, int C>
 STRIATE_INLINE void insideTile(const DepthwiseBand& t, int64_t column) {
   using Tile = WindowTile<K, S, R, C>;
   const float* x = t.x + (t.firstRow * S - t.padTop) * t.xRow + (column * S - t.padLeft) * t.xPixel;
-  if (t.streams) {
-    // What the next band adds, in the order of memory, which the hardware follows; not in that of the tile.
-    const float* next = x + Tile::inRows * t.xRow;
-    constexpr int64_t kLine = 16;
-    for (int r = 0; r < R * S; ++r) {
-      for (int64_t i = 0; i < C * S * t.xPixel; i += kLine) __builtin_prefetch(next + r * t.xRow + i, 0, 2);
-    }
-  }
   Tile::run(
       t, column, STRIATE_LAMBDA(int r, int q)->const float* { return x + r * t.xRow + q * t.xPixel; });
 }
@@ -110,11 +114,10 @@ STRIATE_INLINE void edgeColumns(const DepthwiseBand& t, int64_t column) {
 }
 
 template <int K, int S, int R, int C>
-STRIATE_INLINE int64_t wholeTiles(const DepthwiseBand& t) {
+STRIATE_INLINE int64_t wholeTiles(const DepthwiseBand& t, int64_t column) {
   using Tile = WindowTile<K, S, R, C>;
   const int64_t top = t.firstRow * S - t.padTop;
-  if (top < 0 || top + Tile::inRows > t.height) return 0;
-  int64_t column = 0;
+  if (top < 0 || top + Tile::inRows > t.height) return column;
   for (; t.outWidth - column >= C; column += C) {
     const int64_t left = column * S - t.padLeft;
     if (left >= 0 && left + Tile::inColumns <= t.width) {
@@ -135,18 +138,68 @@ __attribute__((noinline)) void activatePixels(float* y, int64_t pixels, int64_t 
   });
 }
 
+// The columns from `column` to t.outWidth.
+template <int K, int S, int R, int C>
+STRIATE_INLINE void columns(const DepthwiseBand& t, int64_t column) {
+  if (t.rows == R) {
+    edgeColumns<K, S, R, C>(t, wholeTiles<K, S, R, C>(t, column));
+  } else if constexpr (R > 1) {
+    edgeColumns<K, S, 1, C>(t, column);  // the last row of an odd number
+  }
+  if (!activatesInRegisters(t.activation)) {
+    for (int64_t row = 0; row < t.rows; ++row) {
+      activatePixels(t.y + row * t.yRow + column * t.yPixel, t.outWidth - column, t.yPixel, t.channels, t.activation,
+                     t.slope);
+    }
+  }
+}
+
+// to[0, n) = from[0, n), past the caches in whole lines.
+STRIATE_INLINE void streamFloats(float* to, const float* from, int64_t n) {
+  constexpr int64_t kLine = 16;
+  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(to) / sizeof(float)) % kLine;
+  int64_t i = past == 0 ? 0 : kLine - past;
+  if (i > n) i = n;
+  const auto storeSome = STRIATE_LAMBDA(int64_t begin, int64_t end) {
+    for (; begin < end; begin += Vec::width) {
+      const int left = end - begin < Vec::width ? static_cast<int>(end - begin) : Vec::width;
+      Vec::loadPartial(from + begin, left).storePartial(to + begin, left);
+    }
+  };
+  storeSome(0, i);
+  for (; i + kLine <= n; i += kLine) {
+    repeat<kLine / Vec::width>(
+        STRIATE_LAMBDA(auto v) { Vec::load(from + i + v * Vec::width).stream(to + i + v * Vec::width); });
+  }
+  storeSome(i, n);
+}
+
+// Tiles fill a stage in L1, which is then copied row by row.
+template <int K, int S, int R, int C>
+void stagedBand(const DepthwiseBand& t) {
+  alignas(64) float stage[R][kDepthwiseStageFloats];
+  constexpr int64_t kPart = 1024;  // floats of a row, about
+  const int64_t step = kPart / t.yPixel < C ? C : kPart / t.yPixel / C * C;
+  DepthwiseBand part = t;
+  part.yRow = kDepthwiseStageFloats;
+  for (int64_t column = 0; column < t.outWidth; column += step) {
+    part.outWidth = column + step < t.outWidth ? column + step : t.outWidth;
+    part.y = stage[0] - column * t.yPixel;
+    columns<K, S, R, C>(part, column);
+    for (int64_t row = 0; row < t.rows; ++row) {
+      streamFloats(t.y + row * t.yRow + column * t.yPixel, stage[row], (part.outWidth - column) * t.yPixel);
+    }
+  }
+}
+
 template <int K, int S, int R, int C>
 void windowBand(const DepthwiseBand& t) {
-  if (t.rows == R) {
-    edgeColumns<K, S, R, C>(t, wholeTiles<K, S, R, C>(t));
-  } else if constexpr (R > 1) {
-    edgeColumns<K, S, 1, C>(t, 0);  // the last row of an odd number
+  if (t.beyondCaches && !t.streams) {
+    stagedBand<K, S, R, C>(t);
+  } else {
+    columns<K, S, R, C>(t, 0);
   }
-  if (t.streams) Vec::streamFence();
-  if (!activatesInRegisters(t.activation)) {
-    for (int64_t row = 0; row < t.rows; ++row)
-      activatePixels(t.y + row * t.yRow, t.outWidth, t.yPixel, t.channels, t.activation, t.slope);
-  }
+  if (t.beyondCaches) Vec::streamFence();
 }
 
 constexpr DepthwiseWindowKernels kWindows = {{{3, 1, 2, 4, windowBand<3, 1, 2, 4>},

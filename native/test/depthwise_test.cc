@@ -1,11 +1,14 @@
 // Depthwise convolution where conv2d_algorithms_test.cc does not look: the names of the tiles, and stores past the caches.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
+#include "base/memory.h"
 #include "kernels/conv2d/depthwiseWindow.h"
 #include "kernels/plan.h"
+#include "simd/activationCodes.h"
 #include "test/isa.h"
 #include "test/op_fixture.h"
 
@@ -39,20 +42,17 @@ TEST_CASE("depthwise: windows of 3 and 5 have tiles of their own") {
   CHECK(tilesOf(15, 24, 7, 1) == "4 4 4 ");
 }
 
-TEST_CASE("depthwise: stores past the caches give the same bits") {
+TEST_CASE("depthwise: stores past the caches give the same bits wherever the outputs begin") {
   const DepthwiseWindowKernels& kernels = STRIATE_KERNELS(testIsa(), kDepthwiseWindow);
-  constexpr int64_t kHeight = 11, kWidth = 45, kChannels = 16;
+  constexpr int64_t kHeight = 11, kWidth = 150, kChannels = 16, kGuard = 32;
   std::vector<float> x(kHeight * kWidth * kChannels), w(25 * kChannels), zeros(kChannels);
-  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 97) - 48;
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 97) / 48 - 1;
   for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(i % 13) - 6;
   for (const DepthwiseWindowKernel& kernel : kernels.window) {
     const int64_t pad = kernel.kernel / 2, height = (kHeight - 1) / kernel.stride + 1,
                   width = (kWidth - 1) / kernel.stride + 1;
-    struct alignas(64) Line {
-      float values[16];
-    };
-    std::vector<Line> plain(static_cast<size_t>(height * width)), streamed(plain);
-    for (std::vector<Line>* y : {&plain, &streamed}) {
+    const int64_t outputs = height * width * kChannels;
+    const auto run = [&](float* y, int activation, bool beyondCaches, bool streams) {
       for (int64_t row = 0; row < height; row += kernel.bandRows) {
         DepthwiseBand band{};
         band.x = x.data();
@@ -61,18 +61,37 @@ TEST_CASE("depthwise: stores past the caches give the same bits") {
         band.xRow = kWidth * kChannels;
         band.xPixel = band.yPixel = band.channels = kChannels;
         band.zeros = zeros.data();
-        band.y = y->data()->values + row * width * kChannels;
+        band.y = y + row * width * kChannels;
         band.firstRow = row;
         band.rows = std::min<int64_t>(kernel.bandRows, height - row);
         band.outWidth = width;
         band.yRow = width * kChannels;
         band.w = w.data();
         band.padTop = band.padLeft = pad;
-        band.streams = y == &streamed;
+        band.activation = activation;
+        band.beyondCaches = beyondCaches;
+        band.streams = streams;
         kernel.band(band);
       }
+    };
+    for (const int activation : {kActivationNone, kActivationRelu, kActivationTanh}) {
+      std::vector<float> plain(static_cast<size_t>(outputs));
+      run(plain.data(), activation, false, false);
+      for (const bool streams : {true, false}) {
+        for (const int64_t offset : {0, 1, 4, 13}) {  // floats after the beginning of a line
+          if (streams && offset > 0) continue;
+          AlignedMemory memory;
+          REQUIRE(memory.allocate(static_cast<size_t>(outputs + 2 * kGuard) * sizeof(float)).ok());
+          float* all = reinterpret_cast<float*>(memory.data());
+          std::fill_n(all, outputs + 2 * kGuard, -123.f);
+          float* y = all + 16 + offset;
+          run(y, activation, true, streams);
+          CHECK(std::memcmp(plain.data(), y, plain.size() * sizeof(float)) == 0);
+          CHECK(std::all_of(all, y, [](float value) { return value == -123.f; }));
+          CHECK(std::all_of(y + outputs, all + outputs + 2 * kGuard, [](float value) { return value == -123.f; }));
+        }
+      }
     }
-    CHECK(std::memcmp(plain.data(), streamed.data(), plain.size() * sizeof(Line)) == 0);
   }
 }
 

@@ -13,13 +13,13 @@ export interface Floor {
   readonly peak?: number;
   /** GFLOP/s, at least. */
   readonly gflops?: number;
-  /** Share of the copy bandwidth, at least. */
+  /** Share of the bandwidth of a copy (plain stores) in the pages that arrays get, at least. */
   readonly copy?: number;
   /** Share of the forward layer's GFLOP/s, at least. */
   readonly ofForward?: number;
   /** Milliseconds, at most. */
   readonly ms?: number;
-  /** Bytes held / bytes of the weights, at most. */
+  /** Bytes of State, packed weights and arena / bytes of the weights, at most. */
   readonly ofWeights?: number;
 }
 
@@ -105,7 +105,7 @@ function figureOf(floor: Floor): (typeof figures)[number] {
 
 /**
  * @param scale of all floors: 0.8 lets through what reaches 80 % of them
- * @param copyBandwidth GB/s on as many threads as the row's
+ * @param copyBandwidth GB/s in the pages that arrays get, on as many threads as the row's
  */
 export function judge(row: Row, floor: Floor, scale: number, copyBandwidth: number | undefined): Verdict {
   const figure = figureOf(floor);
@@ -116,8 +116,13 @@ export function judge(row: Row, floor: Floor, scale: number, copyBandwidth: numb
   const share = value === undefined ? undefined : isUpper ? scaled / value : value / scaled;
   const peer = figure === "ratio" ? ` ${floor.peer ?? bestPeer(row)?.contender ?? "a peer"}` : "";
   const shown = value === undefined ? "not measured" : show(figure, value);
-  const text = `${shown}${units[figure]}${peer}, ${isUpper ? "at most" : "floor"} ${show(figure, scaled)}`;
+  const beside = figure === "ofWeights" && row.memory !== undefined ? ` (${withScratch(row.memory)})` : "";
+  const text = `${shown}${units[figure]}${peer}${beside}, ${isUpper ? "at most" : "floor"} ${show(figure, scaled)}`;
   return { floor, text, reached: share === undefined ? undefined : share >= 1, share };
+}
+
+function withScratch({ weights, held, scratch }: NonNullable<Row["memory"]>): string {
+  return `with scratch ${show("ofWeights", (held + scratch) / weights)}`;
 }
 
 const units: { readonly [Name in (typeof figures)[number]]: string } = {

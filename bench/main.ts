@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { readArguments, usage, UsageError, type BenchArguments } from "./arguments.js";
 import { buildFolder } from "./compile.js";
 import { floorsOf, judge, readFloors, type FloorEntry, type Verdict } from "./floors.js";
-import { Machine, type Bandwidth } from "./machine/machine.js";
+import { Machine, type Bandwidth, type MemorySpeed } from "./machine/machine.js";
 import { Lanes, missingPeer } from "./measure/lanes.js";
 import { measureImport, measureMemory } from "./measure/process.js";
 import { QuickClock, quickRoles, quickWorks } from "./measure/quick.js";
@@ -110,9 +110,10 @@ class Bench {
       const bandwidth = await this.machine.bandwidth(threads, milliseconds);
       this.fmaPeak.set(threads, peak);
       this.bandwidth.set(threads, bandwidth);
-      const { read, copy, streamingCopy } = bandwidth;
+      const speed = ({ read, copy, streamingCopy }: MemorySpeed): string =>
+        `read ${read.toFixed(1)}, copy ${copy.toFixed(1)}, non-temporal copy ${streamingCopy.toFixed(1)}`;
       console.log(
-        `${threads} thread${threads > 1 ? "s" : ""}: FMA peak ${peak.toFixed(1)} GFLOP/s; memory GB/s: read ${read.toFixed(1)}, copy ${copy.toFixed(1)}, non-temporal copy ${streamingCopy.toFixed(1)}`,
+        `${threads} thread${threads > 1 ? "s" : ""}: FMA peak ${peak.toFixed(1)} GFLOP/s; memory GB/s: ${speed(bandwidth.arrays)}; in huge pages ${speed(bandwidth.hugePages)}`,
       );
     }
   }
@@ -148,7 +149,7 @@ class Bench {
 
   private report(row: Row): void {
     const { work, threads } = row;
-    const copy = this.bandwidth.get(threads)?.copy;
+    const copy = this.bandwidth.get(threads)?.arrays.copy;
     const hasPeer = work.peers.some((peer) => !isOnDemand(peer) || this.options.also.includes(peer));
     const verdicts = floorsOf(this.floors, work.id, threads, hasPeer).map((floor) =>
       judge(row, floor, this.options.floor, copy),

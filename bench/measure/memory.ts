@@ -10,8 +10,9 @@ import { product, type MemoryWork } from "../work.js";
 import type { Questions } from "./protocol.js";
 
 /**
- * `held`: State, prepared buffers, packed weights, arena and scratch. `resident`: what the process grew by while it had
- * predicted one image, which includes the input, the result, and what the allocators keep.
+ * `held`: State, prepared buffers, packed weights and arena. `scratch`: of the hungriest step, for as many threads as
+ * there might be; what no thread touches takes no memory. `resident`: what the process grew by while it had predicted one
+ * image, which includes the input, the result, and what the allocators keep.
  */
 export function heldBytes(work: MemoryWork): Questions["memory"]["answer"] {
   // Made of the sources' layers: Values of two copies of the package do not mix.
@@ -32,9 +33,9 @@ export function heldBytes(work: MemoryWork): Questions["memory"]["answer"] {
   const explained = executable.explain();
   const held =
     4 * stored.reduce((sum, { size }) => sum + size, 0) +
-    explained.reduce((sum, { packedBytes }) => sum + packedBytes, 0) +
-    Math.max(...explained.map(({ scratchBytes }) => scratchBytes));
-  return { weights: weightBytes, held, resident };
+    explained.reduce((sum, { packedBytes }) => sum + packedBytes, 0);
+  const scratch = Math.max(...explained.map(({ scratchBytes }) => scratchBytes));
+  return { weights: weightBytes, held, scratch, resident };
 }
 
 /** After two collections: arrays are freed one round after the objects that held them. */

@@ -41,7 +41,12 @@ export interface Questions {
   /** Predicts one image in a process that did nothing else; answers bytes. */
   memory: {
     readonly asked: { readonly work: MemoryWork };
-    readonly answer: { readonly weights: number; readonly held: number; readonly resident: number };
+    readonly answer: {
+      readonly weights: number;
+      readonly held: number;
+      readonly scratch: number;
+      readonly resident: number;
+    };
   };
 }
 

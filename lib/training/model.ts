@@ -6,6 +6,7 @@ import { elementCount, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError, StriateError } from "../errors.js";
 import { netParameters, type NetParameter } from "../layers/emit.js";
 import { rootOf } from "../layers/node.js";
+import { ModelFileError } from "../io/errors.js";
 import type { JsonObject } from "../io/json.js";
 import type { LayerDefinition, LayerNode } from "../layers/definition.js";
 import { fromGraph, toGraph } from "../layers/graph.js";
@@ -355,7 +356,6 @@ export async function loadModel(
   options: Omit<ModelOptions, "metadata" | "parameters"> & { readonly layers?: readonly LayerDefinition[] } = {},
 ): Promise<Model> {
   const { loadModelFile, tensorProblems } = await import("../io/modelFile.js");
-  const { ModelFileError } = await import("../io/errors.js");
   const { layers, ...modelOptions } = options;
   const { graph, tensors, metadata } = await loadModelFile(folder);
   const node = fromGraph(graph, layers);

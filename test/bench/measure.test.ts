@@ -129,9 +129,9 @@ describe("a floor", () => {
     expect(judge(alone, { copy: 0.5 }, 1, undefined).text).toBe("not measured of copy bandwidth, floor 50 %");
   });
   it("of memory is a multiple of the weights", () => {
-    const memory = { ...alone, memory: { weights: 100, held: 140, resident: 200 } };
+    const memory = { ...alone, memory: { weights: 100, held: 140, scratch: 20, resident: 200 } };
     expect(judge(memory, { ofWeights: 1.5 }, 1, undefined)).toMatchObject({
-      ...{ reached: true, text: "1.40 x its weights, at most 1.50" },
+      ...{ reached: true, text: "1.40 x its weights (with scratch 1.60), at most 1.50" },
     });
   });
 });
@@ -153,7 +153,8 @@ describe("the report", () => {
     expect(results).toMatchObject({ rows: [{ percentOfPeak: null, ratio: null, ratioAwaited: null }] });
   });
   it("writes the same numbers to the file", () => {
-    const bandwidth = { read: 1, copy: 2, streamingCopy: 3 };
+    const arrays = { read: 1, copy: 2, streamingCopy: 3 };
+    const bandwidth = { arrays, hugePages: { read: 4, copy: 5, streamingCopy: 6 } };
     const machine = { fmaPeak: new Map([[2, 400]]), bandwidth: new Map([[2, bandwidth]]) };
     expect(resultsOf([{ row, verdicts }], machine)).toMatchObject({
       machine: { fmaPeakGflops: { 2: 400 }, bandwidthGbps: { 2: bandwidth } },

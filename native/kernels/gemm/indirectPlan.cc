@@ -13,7 +13,8 @@ namespace {
 // were fetched ahead), 49 rows 92 to 93 (tiles of 5 and 6 rows instead of 6 and 1), sgemm 1024 95, 2048 90 (passes of
 // 512 terms; one pass 83). Tried and dropped: passes of 512 terms for fewer rows (3 % slower: results are read and
 // written again), square tasks (equal), prefetches inside the loop of every tile (8 % slower: registers; hence a second
-// copy of the loop, used where operands come from memory), B fetched ahead from L3 (2 % slower than the hardware does).
+// copy of the loop, used where operands come from memory), B fetched ahead from L3 (2 % slower than the hardware does),
+// a task's first panel fetched ahead by its own first tile (49 rows, 9 MB of B: equal).
 constexpr int64_t kMostDepth = 8192;   // of a pass: a panel of 512 KiB
 constexpr int64_t kReusedDepth = 512;  // where very many rows share a panel, so that a block of them stays in L2
 constexpr int64_t kManyRows = 192, kVeryManyRows = 512;

@@ -59,8 +59,8 @@ struct RunScalars {
 struct StepPlan {
   const Step* step = nullptr;
   std::unique_ptr<OpPlan> plan;
-  size_t firstOperand = 0;  // in Workspace::operands: the op's operands, then its results
-  AlignedMemory packed;
+  size_t firstOperand = 0;      // in Workspace::operands: the op's operands, then its results
+  std::byte* packed = nullptr;  // in Executable::packed_
 };
 
 class Executable;
@@ -156,6 +156,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
 
   std::mutex prepareMutex_;
   std::vector<AlignedMemory> prepared_;  // by storage
+  AlignedMemory packed_;                 // weights of all steps
   uint64_t preparedVersion_ = 0;
 
   std::unique_ptr<Slot> syncSlot_;

@@ -34,9 +34,12 @@ struct Ahead {
   const float* at = nullptr;
   int64_t step = 16;
   int64_t lines = 0;
+  int64_t tileStep = 0;  // floats from what one tile asks for to what the next one does
 };
 
+// A stack of tiles of the same columns, one below the other: what is the same for all of them is set up once.
 struct IndirectTile {
+  int64_t tiles;             // 1 and more
   const float* const* rows;  // rows[t * rowStride + m] + offset: `channels` contiguous floats, any alignment
   int64_t rowStride;
   int64_t offset;                // the same for every row: first channel of a group or of a block of channels
@@ -52,7 +55,8 @@ struct IndirectTile {
                       // excess
   int activation;
   float slope;
-  Ahead ahead[2];  // of B and of the source
+  bool fetchesTarget;  // c comes from memory: the stores at the end would wait for it
+  Ahead ahead[2];      // of B and of the source
 };
 using IndirectTileFn = void (*)(const IndirectTile&);
 
@@ -68,7 +72,7 @@ struct PixelTile {
 };
 using PixelTileFn = void (*)(const PixelTile&);
 
-// wide: 2 vectors of columns, narrow: 1. Entry m - 1 computes m rows; null past the family's last.
+// wide: 2 vectors of columns, narrow: 1. Entry m - 1 computes tiles of m rows; null past the family's last.
 struct GemmKernels {
   const char* isa;
   int lanes;

@@ -45,6 +45,10 @@
 namespace striate {
 namespace {
 
+// A tile's channels in one task: 3 to 5 us. Of 20 us, 25 tiles of 128 channels were one task and 28x28 went 1.6 times
+// as fast on two threads, now 1.8.
+constexpr int64_t kGatherFloats = 512;
+
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
@@ -210,7 +214,7 @@ void WinogradConv::run(ThreadPool& pool, const WinogradOperands& operands) const
   const int64_t groups = ceilDiv(panels(), layout.groupPanels);
   for (int64_t first = 0; first < tiles; first += layout.blockTiles) {
     const int64_t count = std::min(layout.blockTiles, tiles - first);
-    const int64_t pieces = layout.split ? std::clamp<int64_t>(count * depth_ / (2 << 10), 1, count) : 1;
+    const int64_t pieces = layout.split ? std::clamp<int64_t>(count * depth_ / kGatherFloats, 1, count) : 1;
     pool.parallelFor(pieces, [&](int64_t piece) {
       const int64_t begin = count * piece / pieces;
       gatherTiles(first + begin, count * (piece + 1) / pieces - begin, operands, v + begin * depth_);

@@ -10,11 +10,14 @@ export type { LossName } from "./losses/losses.js";
 export {
   Model,
   loadModel,
+  type ActivationsOptions,
   type CallOptions,
   type EvaluateOptions,
+  type GradientsOptions,
   type ModelOptions,
   type PredictOptions,
 } from "./training/model.js";
+export type { Activation, LayerGradient, LayerGradients } from "./training/inspect.js";
 export type { ModelProfile, StepTiming } from "./training/profile.js";
 export type { BatchRecord, EpochRecord, Evaluation, FitOptions, History } from "./training/fit.js";
 export type { Augment, Examples } from "./training/examples.js";

@@ -29,6 +29,8 @@ export function netParameters(output: LayerNode): NetParameter[] {
 /** A net as ops. */
 export interface EmittedNet {
   readonly output: Value;
+  /** What each layer gives, by its name; the input layer gives what the net is given. */
+  readonly layers: ReadonlyMap<string, Value>;
   /** New values of State tensors that no gradient makes: running statistics. Empty unless training. */
   readonly updates: readonly { readonly tensor: string; readonly value: Value }[];
 }
@@ -59,11 +61,13 @@ export function emitNet(output: LayerNode, x: Value, options: EmitNetOptions): E
     throw new GraphError(`input: must have the shape [rows, ${expected.join(", ")}], got ${showShape(x.shape)}`);
   }
   const values = new Map<LayerNode, Value>();
+  const layers = new Map<string, Value>();
   const updates: { tensor: string; value: Value }[] = [];
   for (const named of listNodes(output)) {
     const { name, node } = named;
     if (node.inputs.length === 0) {
       values.set(node, x);
+      layers.set(name, x);
       continue;
     }
     const own = parametersOf(named);
@@ -76,7 +80,9 @@ export function emitNet(output: LayerNode, x: Value, options: EmitNetOptions): E
       const parameters = Object.fromEntries(own.map((each) => [each.name, parameter(each)]));
       return node.definition.emit(inputs, parameters, node.options, { training, name, update });
     };
-    values.set(node, withLabel(name, emit));
+    const value = withLabel(name, emit);
+    values.set(node, value);
+    layers.set(name, value);
   }
-  return { output: present(values.get(output), "net", "output"), updates };
+  return { output: present(values.get(output), "net", "output"), layers, updates };
 }

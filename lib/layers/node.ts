@@ -119,6 +119,12 @@ export function listNodes(output: LayerNode): NamedNode[] {
   return nodes.map((node) => ({ name: nameOf(node), node, inputs: node.inputs.map(nameOf) }));
 }
 
+/** The name of the net's input, as listNodes gives it. */
+export function inputName(output: LayerNode): string {
+  const root = rootOf(output);
+  return listNodes(output).find(({ node }) => node === root)!.name;
+}
+
 /**
  * The same net behind an input of another size: every shape is worked out anew, by the same rules.
  *

@@ -5,7 +5,7 @@ import type { ImageArray } from "../data/dataset.js";
 import { elementCount, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError, StriateError } from "../errors.js";
 import { netParameters, type NetParameter } from "../layers/emit.js";
-import { rootOf } from "../layers/node.js";
+import { inputName, rootOf } from "../layers/node.js";
 import { ModelFileError } from "../io/errors.js";
 import type { JsonObject } from "../io/json.js";
 import type { LayerDefinition, LayerNode } from "../layers/definition.js";
@@ -21,6 +21,15 @@ import { checkImages, CheckedExamples, type Examples } from "./examples.js";
 import { explainProgram } from "./explain.js";
 import { profileExecutable, type ModelProfile } from "./profile.js";
 import { checkCount, evaluateLoop, fitLoop, type Evaluation, type FitOptions, type History } from "./fit.js";
+import {
+  activationsLoop,
+  checkLayers,
+  gradientsLoop,
+  layerShapes,
+  type Activation,
+  type ImagePlan,
+  type LayerGradients,
+} from "./inspect.js";
 import { PlanCache, resized, slotName, type PlanKind } from "./plans.js";
 
 export interface ModelOptions {
@@ -52,6 +61,20 @@ export interface PredictOptions extends CallOptions {
 export interface EvaluateOptions extends CallOptions {
   /** Default "crossEntropy". */
   readonly loss?: LossName;
+}
+
+export interface ActivationsOptions extends CallOptions {
+  /** Names of layers. Default: all. */
+  readonly layers?: readonly string[];
+}
+
+export interface GradientsOptions extends CallOptions {
+  /** The layer to differentiate. */
+  readonly of: string;
+  /** The gradient to start with, shaped like what `of` gives. */
+  readonly seed: Tensor<Shape, Float32Array>;
+  /** The layers with respect to which. Default: the net's input. */
+  readonly wrt?: readonly string[];
 }
 
 type Images<B extends number, In extends Shape> = Tensor<readonly [B, ...In], ImageArray>;
@@ -192,21 +215,11 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   }
 
   private *predictLoop<B extends number>(images: Images<B, In>, options: PredictOptions): RunLoop<Predictions<B, Out>> {
-    // Of an image only the channels are fixed: where the layers can take another height and width, so does the model.
-    const [height, width, channels] = this.inputShape;
-    const expected = channels === undefined ? this.inputShape : [null, null, channels];
-    const inputDtype = checkImages(images, expected, "predict");
-    const [rows, ...inputShape] = images.shape as readonly [B, ...number[]];
-    const own = channels === undefined || (inputShape[0] === height && inputShape[1] === width);
-    const outputShape = own ? this.outputShape : resized(this.node, inputShape).outputShape;
-    const capacity = planCapacity(rows, checkCount("batchSize", options.batchSize ?? 32));
-    const executable = this.plans.get({
-      ...{ kind: "predict", rows: capacity, inputDtype },
-      ...(own ? {} : { inputShape }),
-    });
-    const size = elementCount(inputShape);
-    const perRow = elementCount(outputShape);
-    const shape = [rows, ...outputShape] as unknown as readonly [B, ...Out];
+    const { executable, rows, node } = this.planFor({ kind: "predict" }, images, options);
+    const capacity = executable.program.rows;
+    const size = images.data.length / rows;
+    const perRow = elementCount(node.outputShape);
+    const shape = [rows, ...node.outputShape] as unknown as readonly [B, ...Out];
     if (options.into !== undefined) checkInto(options.into, rows * perRow);
     if (rows <= capacity && options.into === undefined) {
       const [output] = yield { executable, inputs: [images.data], scalars: { rows } };
@@ -222,6 +235,85 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
       if (output !== into) into.set(output!);
     }
     return { shape, data };
+  }
+
+  /** The Program of a kind for some images, checked. */
+  private planFor(kind: PlanKind, images: Tensor, options: CallOptions): ImagePlan {
+    const owner = kind.kind;
+    // Of an image only the channels are fixed: where the layers can take another height and width, so does the model.
+    const [height, width, channels] = this.inputShape;
+    const expected = channels === undefined ? this.inputShape : [null, null, channels];
+    const inputDtype = checkImages(images, expected, owner);
+    const [rows, ...inputShape] = images.shape as readonly [number, ...number[]];
+    const own = channels === undefined || (inputShape[0] === height && inputShape[1] === width);
+    const capacity = planCapacity(rows, checkCount("batchSize", options.batchSize ?? 32));
+    const executable = this.plans.get({ ...kind, rows: capacity, inputDtype, ...(own ? {} : { inputShape }) });
+    return { executable, images: images.data, rows, node: own ? this.node : resized(this.node, inputShape) };
+  }
+
+  /**
+   * What the layers give for each image, by the layer's name, as in `summary()`: [batch, ...the layer's output shape].
+   * @param options.layers default: all of them, in the order in which they run
+   * @throws OptionError for a layer that the net does not have
+   * @example
+   * ```ts
+   * const { relu1 } = Object.fromEntries(await model.activations(images, { layers: ["relu1"] }));
+   * ```
+   */
+  async activations<B extends number>(
+    images: Images<B, In>,
+    options: ActivationsOptions = {},
+  ): Promise<Map<string, Activation>> {
+    return drive(this.startActivations(images, options), options.signal);
+  }
+
+  /** As activations, on the calling thread. */
+  activationsSync<B extends number>(
+    images: Images<B, In>,
+    options: Omit<ActivationsOptions, "signal"> = {},
+  ): Map<string, Activation> {
+    return driveSync(this.startActivations(images, options));
+  }
+
+  private startActivations(images: Tensor, options: ActivationsOptions): RunLoop<Map<string, Activation>> {
+    const input = inputName(this.node);
+    const layers = options.layers ?? [...layerShapes(this.node).keys()].filter((name) => name !== input);
+    checkLayers(this.node, layers, "layers", "activations");
+    return activationsLoop(this.planFor({ kind: "activations", layers }, images, options), layers);
+  }
+
+  /**
+   * Differentiates from any layer to any others, the parameters and running statistics fixed: the gradients of
+   * sum(seed * activation of `of`) with respect to what the layers of `wrt` give. A seed that is 1 at a class's score
+   * and 0 elsewhere gives the gradient of that score, for each image on its own.
+   * @param options.seed [batch, ...the output shape of `of`]
+   * @param options.wrt default: the images. Their gradient wants a Float32Array of images.
+   * @throws OptionError for a layer that the net does not have; ShapeError for a seed of another shape
+   * @example
+   * ```ts
+   * const { layers } = await model.gradients(images, { of: "dense1", seed, wrt: ["relu2"] });
+   * const { activation, gradient } = layers.get("relu2")!;
+   * ```
+   */
+  async gradients<B extends number>(images: Images<B, In>, options: GradientsOptions): Promise<LayerGradients> {
+    return drive(this.startGradients(images, options), options.signal);
+  }
+
+  /** As gradients, on the calling thread. */
+  gradientsSync<B extends number>(images: Images<B, In>, options: Omit<GradientsOptions, "signal">): LayerGradients {
+    return driveSync(this.startGradients(images, options));
+  }
+
+  private startGradients(images: Tensor, options: GradientsOptions): RunLoop<LayerGradients> {
+    const input = inputName(this.node);
+    const { of, seed, wrt = [input] } = options;
+    checkLayers(this.node, [of], "of", "gradients");
+    checkLayers(this.node, wrt, "wrt", "gradients");
+    if (wrt.includes(input) && images.data instanceof Uint8Array) {
+      const remedy = "give the images as a Float32Array of the same numbers";
+      throw new OptionError("wrt", `gradients: images of bytes have no gradient; ${remedy}`);
+    }
+    return gradientsLoop(this.planFor({ kind: "gradients", of, wrt }, images, options), { of, seed, wrt });
   }
 
   /** Mean loss and accuracy over some examples. */

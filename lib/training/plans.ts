@@ -18,7 +18,9 @@ import type { Optimizer } from "../optimizers/sgd.js";
 export type PlanKind =
   | { readonly kind: "predict" }
   | { readonly kind: "evaluate"; readonly loss: LossName }
-  | { readonly kind: "train"; readonly loss: LossName; readonly optimizer: Optimizer };
+  | { readonly kind: "train"; readonly loss: LossName; readonly optimizer: Optimizer }
+  | { readonly kind: "activations"; readonly layers: readonly string[] }
+  | { readonly kind: "gradients"; readonly of: string; readonly wrt: readonly string[] };
 
 export type PlanRequest = PlanKind & {
   readonly rows: number;
@@ -33,12 +35,13 @@ export function slotName(optimizer: Optimizer, slot: string, parameter: string):
 }
 
 /**
- * The Program of a request. Inputs in order: images, then (except to predict) the target. Outputs: predict gives the
- * net's output; evaluate and train give the loss and the output.
+ * The Program of a request. Inputs in order: images, then the target to evaluate and train, the seed for gradients.
+ * Outputs: predict gives the net's output; evaluate and train give the loss and the output; activations gives that of
+ * each layer; gradients gives the activation of `of`, then activation and gradient of each layer of `wrt`.
  */
 export function buildProgram(net: LayerNode, request: PlanRequest): Program {
   const parameters = new Map<string, Value>();
-  const { output, updates } = emitNet(net, images(net, request), {
+  const { output, layers, updates } = emitNet(net, images(net, request), {
     training: request.kind === "train",
     parameter: ({ tensor, shape }) => {
       const value = stateValue(tensor, shape);
@@ -48,6 +51,21 @@ export function buildProgram(net: LayerNode, request: PlanRequest): Program {
   });
   if (request.kind === "predict") {
     return lower({ outputs: [{ name: "output", value: output }] }, { rows: request.rows });
+  }
+  if (request.kind === "activations") {
+    const outputs = request.layers.map((name) => ({ name, value: layers.get(name)! }));
+    return lower({ outputs }, { rows: request.rows });
+  }
+  if (request.kind === "gradients") {
+    const root = layers.get(request.of)!;
+    const seed = input("seed", root.shape, { batched: true });
+    const wrt = request.wrt.map((name) => layers.get(name)!);
+    const slopes = withLabel("gradient", () => gradients(root, wrt, seed));
+    const pairs = request.wrt.flatMap((name, i) => [
+      { name, value: wrt[i]! },
+      { name: `gradient of ${name}`, value: slopes[i]! },
+    ]);
+    return lower({ outputs: [{ name: request.of, value: root }, ...pairs] }, { rows: request.rows });
   }
   const { loss } = withLabel("loss", () => emitLoss(request.loss, output));
   const outputs = [
@@ -146,7 +164,9 @@ export class PlanCache {
       request.inputDtype,
       String(request.inputShape ?? ""),
     ];
-    if (request.kind !== "predict") parts.push(request.loss);
+    if (request.kind === "activations") parts.push(JSON.stringify(request.layers));
+    if (request.kind === "gradients") parts.push(JSON.stringify([request.of, request.wrt]));
+    if (request.kind === "evaluate" || request.kind === "train") parts.push(request.loss);
     if (request.kind === "train") {
       const { optimizer } = request;
       // Two optimizers may differ in what their update closes over, so each object has plans of its own.

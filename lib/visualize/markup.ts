@@ -49,7 +49,9 @@ export function element(
     value === undefined ? "" : ` ${key}="${escape(value)}"`,
   );
   const content = children.map(escape).join("");
-  return new Markup(`<${name}${written.join("")}${content === "" && !needsEnd.has(name) ? "/>" : `>${content}</${name}>`}`);
+  return new Markup(
+    `<${name}${written.join("")}${content === "" && !needsEnd.has(name) ? "/>" : `>${content}</${name}>`}`,
+  );
 }
 
 /** HTML elements that may be empty but need an end tag; all others that are empty here are SVG's, or void. */

@@ -1,0 +1,131 @@
+/** Lines over a common axis: losses, accuracies, signals. */
+import { scaleLinear, scaleLog } from "d3-scale";
+import { line as linePath } from "d3-shape";
+import { OptionError } from "../errors.js";
+import { frame, textWidth, type FrameOptions } from "./layout.js";
+import { element, type Markup } from "./markup.js";
+import { lineColors, pictureWidth, type Picture } from "./picture.js";
+
+/** One line. Where y is not finite it has a gap. */
+export interface Series {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly dashed?: boolean;
+}
+
+export interface LineChartOptions extends FrameOptions {
+  readonly xLabel?: string;
+  readonly yLabel?: string;
+  /** Values that the axis must show, beside those of the points. */
+  readonly yDomain?: readonly [number, number];
+  /** "log" wants positive values. Default "linear". */
+  readonly yScale?: "linear" | "log";
+  /** Ticks of the horizontal axis at whole numbers only. */
+  readonly wholeX?: boolean;
+  /** Of the drawing without title and notes. Default 220. */
+  readonly height?: number;
+}
+
+const fontSize = 11;
+const legendHeight = 18;
+
+function extent(values: readonly number[]): [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low < high ? [low, high] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+}
+
+function checkSeries(series: readonly Series[], log: boolean): (readonly [number, number])[] {
+  const points = series.flatMap((each) => each.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)));
+  if (points.length === 0) throw new OptionError("series", "lineChart: series must have at least one finite point");
+  const wrong = log ? points.find(([, y]) => y <= 0) : undefined;
+  if (wrong !== undefined) {
+    throw new OptionError("yScale", `lineChart: yScale "log" needs values above 0, got ${wrong[1]} at ${wrong[0]}`);
+  }
+  return points;
+}
+
+/**
+ * A chart of lines with axes and a legend.
+ * @throws OptionError where no point is finite, or a logarithmic axis meets a value that is not positive
+ * @example
+ * ```ts
+ * const points = Array.from({ length: 50 }, (_, i) => [i, Math.sin(i / 8)] as const);
+ * lineChart([{ name: "sine", points }], { title: "A signal", description: "One period of a sine." }).toSvg();
+ * ```
+ */
+export function lineChart(series: readonly Series[], options: LineChartOptions): Picture {
+  const { width = pictureWidth, height = 220, yScale = "linear", xLabel, yLabel, wholeX = false } = options;
+  const points = checkSeries(series, yScale === "log");
+  const ys = [...points.map(([, y]) => y), ...(options.yDomain ?? [])];
+  const vertical = (yScale === "log" ? scaleLog() : scaleLinear()).domain(extent(ys)).nice();
+  const horizontal = scaleLinear().domain(extent(points.map(([x]) => x)));
+
+  const yTicks = vertical.ticks(5);
+  const yFormat = vertical.tickFormat(5);
+  const yTexts = yTicks.map((tick) => yFormat(tick));
+  const left = Math.ceil(Math.max(...yTexts.map((text) => textWidth(text, fontSize)))) + 8;
+  const top = legendHeight + (yLabel === undefined ? 6 : 20);
+  const bottom = height - (xLabel === undefined ? 20 : 36);
+  horizontal.range([left, width - 10]);
+  vertical.range([bottom, top]);
+
+  const content: Markup[] = [legend(series)];
+  const small = { class: "sv-muted", "font-size": fontSize };
+  yTicks.forEach((tick, i) => {
+    const y = vertical(tick);
+    content.push(element("line", { class: "sv-rule", x1: left, x2: width - 10, y1: y, y2: y }));
+    content.push(element("text", { ...small, x: left - 6, y: y + 4, "text-anchor": "end" }, yTexts[i]));
+  });
+  const xTicks = horizontal.ticks(Math.min(8, points.length)).filter((tick) => !wholeX || Number.isInteger(tick));
+  const xFormat = horizontal.tickFormat(8);
+  for (const tick of xTicks) {
+    const x = horizontal(tick);
+    const text = wholeX ? String(tick) : xFormat(tick);
+    content.push(element("line", { class: "sv-axis", x1: x, x2: x, y1: bottom, y2: bottom + 4 }));
+    content.push(element("text", { ...small, x, y: bottom + 15, "text-anchor": "middle" }, text));
+  }
+  content.push(element("line", { class: "sv-axis", x1: left, x2: width - 10, y1: bottom, y2: bottom }));
+  if (xLabel !== undefined) {
+    const x = (left + width - 10) / 2;
+    content.push(element("text", { ...small, x, y: height - 4, "text-anchor": "middle" }, xLabel));
+  }
+  if (yLabel !== undefined) content.push(element("text", { ...small, x: 0, y: legendHeight + 11 }, yLabel));
+
+  const path = linePath<readonly [number, number]>()
+    .defined(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
+    .x(([x]) => horizontal(x))
+    .y(([, y]) => vertical(y))
+    .digits(2);
+  series.forEach((each, i) => {
+    const color = `sv-line${i % lineColors}`;
+    const dash = each.dashed === true ? "5 4" : undefined;
+    const d = path(each.points) ?? "";
+    content.push(
+      element("path", { class: `sv-line ${color}`, d, "stroke-dasharray": dash }, element("title", {}, each.name)),
+    );
+    // A line of one point has no length.
+    const [only] = each.points;
+    if (each.points.length === 1 && Number.isFinite(only![1])) {
+      const [cx, cy] = [horizontal(only![0]), vertical(only![1])];
+      content.push(element("circle", { class: `sv-line ${color}`, cx, cy, r: 2 }));
+    }
+  });
+  return frame([{ height, content: element("g", {}, content) }], options);
+}
+
+/** Names beside a piece of their line. */
+function legend(series: readonly Series[]): Markup {
+  let x = 0;
+  const entries = series.map(({ name, dashed }, i) => {
+    const dash = dashed === true ? "5 4" : undefined;
+    const entry = element(
+      "g",
+      { transform: `translate(${x} 0)` },
+      element("path", { class: `sv-line sv-line${i % lineColors}`, d: "M0 8H22", "stroke-dasharray": dash }),
+      element("text", { class: "sv-text", x: 28, y: 12 }, name),
+    );
+    x += Math.ceil(28 + textWidth(name, 12) + 14);
+    return entry;
+  });
+  return element("g", { class: "sv-legend" }, entries);
+}

@@ -6,5 +6,30 @@ export { divergingScale, greyScale, sequentialScale, type ColorScale, type Rgb }
 export { imageGrid, type GridOptions, type Tile } from "./imageGrid.js";
 export { lineChart, type LineChartOptions, type Series } from "./lineChart.js";
 export { accuracyCurve, lossCurve, trainingCurves } from "./curves.js";
+export { liveCurves, type LiveCurves, type LiveCurvesOptions } from "./live.js";
+export { heatMap, type HeatMapOptions } from "./heatMap.js";
+export { filterLayers, filterSheet, type FilterSheetOptions } from "./filters.js";
+export { featureMaps, type FeatureMapOptions } from "./featureMaps.js";
+export {
+  classify,
+  confusionMatrix,
+  mistakesOf,
+  worstMistakes,
+  type Classification,
+  type LabelledImages,
+  type Mistake,
+} from "./confusion.js";
+export {
+  gradCam,
+  occlusion,
+  type AttributionMap,
+  type GradCam,
+  type GradCamOptions,
+  type Occlusion,
+  type OcclusionOptions,
+  type Progress,
+} from "./attribution.js";
+export { overlayRaster, overlaySheet, type Overlay } from "./overlay.js";
+export { maximizeActivation, maximizedImages, type MaximizedActivation, type MaximizeOptions } from "./ascent.js";
 export { report, reportHtml, type ReportData, type ReportOptions } from "./report/report.js";
 export type { AnyModel, Images } from "./model.js";

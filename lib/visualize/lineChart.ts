@@ -57,7 +57,7 @@ export function lineChart(series: readonly Series[], options: LineChartOptions):
   const { width = pictureWidth, height = 220, yScale = "linear", xLabel, yLabel, wholeX = false } = options;
   const points = checkSeries(series, yScale === "log");
   const ys = [...points.map(([, y]) => y), ...(options.yDomain ?? [])];
-  const vertical = (yScale === "log" ? scaleLog() : scaleLinear()).domain(extent(ys)).nice();
+  const vertical = (yScale === "log" ? scaleLog() : scaleLinear()).domain(extent(ys)).nice(5);
   const horizontal = scaleLinear().domain(extent(points.map(([x]) => x)));
 
   const yTicks = vertical.ticks(5);

@@ -10,4 +10,4 @@ export type AnyModel = Pick<
 >;
 
 /** Images [n, height, width, channels], bytes or floats. */
-export type Images = Tensor<readonly number[], ImageArray>;
+export type Images = Tensor<readonly [number, ...number[]], ImageArray>;

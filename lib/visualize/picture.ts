@@ -24,6 +24,9 @@ const palette: Readonly<Record<string, readonly [property: string, light: string
   line5: ["stroke", "#1b7c83", "#39c5cf"],
 };
 
+/** Around a picture that is a file of its own. */
+const margin = 16;
+
 /** How many lines of a chart differ in colour. */
 export const lineColors = 6;
 
@@ -80,19 +83,14 @@ export class Picture {
     return this.content;
   }
 
-  private svg(attributes: Readonly<Record<string, string | number>>, ...before: readonly Markup[]): Markup {
-    const { width, height, title, description } = this;
+  /** @param around margin on all sides */
+  private svg(around: number, attributes: Readonly<Record<string, string>>, ...before: readonly Markup[]): Markup {
+    const { title, description } = this;
+    const [width, height] = [this.width + 2 * around, this.height + 2 * around];
+    const viewBox = [-around, -around, width, height].join(" ");
     return element(
       "svg",
-      {
-        class: "sv",
-        viewBox: `0 0 ${width} ${height}`,
-        width,
-        height,
-        role: "img",
-        "aria-label": title,
-        ...attributes,
-      },
+      { class: "sv", viewBox, width, height, role: "img", "aria-label": title, ...attributes },
       element("title", {}, title),
       element("desc", {}, description),
       before,
@@ -103,13 +101,14 @@ export class Picture {
   /** A file of its own: its colours follow the reader's light or dark mode. */
   toSvg(): string {
     const style = element("style", {}, new Markup(pictureStyle));
-    const paper = element("rect", { class: "sv-paper", width: this.width, height: this.height });
-    return `${this.svg({ xmlns: "http://www.w3.org/2000/svg" }, style, paper).text}\n`;
+    const [width, height] = [this.width + 2 * margin, this.height + 2 * margin];
+    const paper = element("rect", { class: "sv-paper", x: -margin, y: -margin, width, height });
+    return `${this.svg(margin, { xmlns: "http://www.w3.org/2000/svg" }, style, paper).text}\n`;
   }
 
   /** An element of a page that holds {@link pictureStyle}. */
   toHtml(): string {
-    return this.svg({}).text;
+    return this.svg(0, {}).text;
   }
 
   toString(): string {

@@ -103,18 +103,17 @@ export function imageRaster(images: Images, index: number, range = pixelRange(im
 }
 
 /** One image of a batch, as a batch of its own. */
-export function oneImage<T extends Images>(images: T, index: number): T {
-  const size = elementCount(images.shape.slice(1));
-  const data = images.data.subarray(index * size, (index + 1) * size);
-  return { shape: [1, ...images.shape.slice(1)], data } as unknown as T;
+export function oneImage({ shape: [, ...shape], data }: Images, index: number): Images {
+  const size = elementCount(shape);
+  return { shape: [1, ...shape], data: data.subarray(index * size, (index + 1) * size) };
 }
 
 /** Some images of a batch, copied, in the order of `indices`. */
-export function someImages(images: Images, indices: readonly number[]): Images {
-  const size = elementCount(images.shape.slice(1));
-  const data = new (images.data.constructor as new (length: number) => Images["data"])(indices.length * size);
-  indices.forEach((index, i) => data.set(images.data.subarray(index * size, (index + 1) * size), i * size));
-  return { shape: [indices.length, ...images.shape.slice(1)], data };
+export function someImages({ shape: [, ...shape], data }: Images, indices: readonly number[]): Images {
+  const size = elementCount(shape);
+  const picked = new (data.constructor as new (length: number) => Images["data"])(indices.length * size);
+  indices.forEach((index, i) => picked.set(data.subarray(index * size, (index + 1) * size), i * size));
+  return { shape: [indices.length, ...shape], data: picked };
 }
 
 /** A map brought to another size, linearly between the centres of its pixels. */

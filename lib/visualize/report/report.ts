@@ -1,10 +1,22 @@
 /** One page about a model: what it is, how it learned, what it gets wrong, and what it looks at. */
+import { OptionError } from "../../errors.js";
 import { writeFileAtomic } from "../../io/atomic.js";
 import { countNet } from "../../layers/summary.js";
 import type { History } from "../../training/fit.js";
-import { accuracyCurve, hasAccuracy, lossCurve } from "../curves.js";
+import { classify, mistakesOf, type Classification } from "../confusion.js";
 import type { AnyModel, Images } from "../model.js";
-import { figures, page, table, type Cell, type Section } from "./page.js";
+import { checkImageBatch } from "../raster.js";
+import { page, type Section } from "./page.js";
+import {
+  answersSection,
+  ascentSection,
+  attributionSection,
+  curvesSection,
+  filtersSection,
+  mapsSection,
+  summarySection,
+  type Example,
+} from "./sections.js";
 
 /** What the page judges the model by: images that it was not trained on. */
 export interface ReportData {
@@ -40,17 +52,90 @@ export async function reportHtml(
   data: ReportData,
   options: ReportOptions = {},
 ): Promise<string> {
-  options.signal?.throwIfAborted();
-  const sections: Section[] = [summarySection(model)];
-  if (history !== undefined && history.epochs.length > 0) sections.push(curvesSection(history));
-  await Promise.resolve();
+  const { title = "Report of a model", examples: most = 4, ascentSteps = 64, signal, onProgress } = options;
+  signal?.throwIfAborted();
+  checkCount("examples", most, 1);
+  checkCount("ascentSteps", ascentSteps, 0);
+  const { images, labels } = data;
+  const [count] = checkImageBatch(images, "report");
+  const classifies = labels !== undefined && model.outputShape.length === 1;
+  const call = signal === undefined ? {} : { signal };
+  const answers = classifies ? await classify(model, { ...data, labels }, call) : undefined;
+  const examples = answers === undefined ? firstImages(count, most) : chosenExamples(answers, most);
+
+  const makers: [string, () => Promise<Section | undefined> | Section | undefined][] = [
+    ["Layers", () => summarySection(model)],
+    ["Training", () => (history !== undefined && history.epochs.length > 0 ? curvesSection(history) : undefined)],
+    ["Right and wrong", () => answers && answersSection(answers, images)],
+    ["Filters", () => filtersSection(model)],
+    ["Feature maps", () => mapsSection(model, images, examples, signal)],
+    ["What the answers rest on", () => answers && attributionSection(model, images, examples, answers, signal)],
+    ["What filters look for", () => ascentSection(model, images, ascentSteps, signal)],
+  ];
+  const sections: Section[] = [];
+  for (const [done, [section, make]] of makers.entries()) {
+    signal?.throwIfAborted();
+    onProgress?.({ section, done, total: makers.length });
+    const made = await make();
+    if (made !== undefined) sections.push(made);
+  }
   return page({
-    title: options.title ?? "Report of a model",
-    lead: `A net from [${model.inputShape.join(", ")}] to [${model.outputShape.join(", ")}], judged by ${data.images.shape[0]} images.`,
-    facts: [],
+    title,
+    lead: `A net from ${shown(model.inputShape)} to ${shown(model.outputShape)}, judged by ${count} images.`,
+    facts: factsOf(model, history, answers),
     sections,
-    footer: "Made by striate.",
+    footer: "Made by striate. This page is one file: it loads nothing and sends nothing.",
   });
+}
+
+const shown = (shape: readonly number[]): string => shape.join("\u00d7");
+
+function checkCount(option: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new OptionError(option, `report: ${option} must be a whole number of at least ${least}, got ${value}`);
+}
+
+function factsOf(
+  model: AnyModel,
+  history: History | undefined,
+  answers: Classification | undefined,
+): { value: string; name: string }[] {
+  const { parameters } = countNet(model.node);
+  const facts = [{ value: String(parameters).replace(/\B(?=(\d{3})+$)/g, ","), name: "parameters" }];
+  if (history !== undefined && history.epochs.length > 0) {
+    facts.push({ value: String(history.epochs.length), name: "epochs" });
+  }
+  if (answers !== undefined) {
+    const mistakes = mistakesOf(answers).length;
+    facts.unshift({ value: `${(100 * answers.accuracy).toFixed(1)} %`, name: "right" });
+    facts.push({ value: String(mistakes), name: mistakes === 1 ? "mistake" : "mistakes" });
+  }
+  return facts;
+}
+
+function firstImages(count: number, most: number): Example[] {
+  return Array.from({ length: Math.min(count, most) }, (_, index) => ({ index, caption: `image ${index}` }));
+}
+
+/** Half of them right answers of different classes, half the worst mistakes. */
+function chosenExamples(answers: Classification, most: number): Example[] {
+  const { classes, labels, predicted } = answers;
+  const mistakes = mistakesOf(answers).slice(0, Math.floor(most / 2));
+  const seen = new Set<number>();
+  const right: number[] = [];
+  for (const [index, label] of labels.entries()) {
+    if (right.length === most - mistakes.length) break;
+    if (predicted[index] !== label || seen.has(label)) continue;
+    seen.add(label);
+    right.push(index);
+  }
+  return [
+    ...right.map((index) => ({ index, caption: classes[labels[index]!]! })),
+    ...mistakes.map(({ index, actual, predicted: answer }) => ({
+      index,
+      caption: `${classes[actual]!} \u2192 ${classes[answer]!}`,
+    })),
+  ];
 }
 
 /**
@@ -74,29 +159,4 @@ export async function report(
   const { file = "report.html", ...rest } = options;
   await writeFileAtomic(file, await reportHtml(model, history, data, rest));
   return file;
-}
-
-const group = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-
-function summarySection(model: AnyModel): Section {
-  const { layers, ...total } = countNet(model.node);
-  const count = (value: number): Cell => ({ number: value === 0 ? "" : group(value) });
-  const rows = layers.map((layer): Cell[] => [
-    { text: layer.name, small: layer.formula },
-    layer.outputShape.join("\u00d7"),
-    count(layer.parameters),
-    count(layer.macs),
-  ]);
-  rows.push(["total", "", count(total.parameters), count(total.macs)]);
-  return {
-    id: "summary",
-    heading: "Layers",
-    text: "Output shapes are height\u00d7width\u00d7channels. MACs are multiply-adds for one image.",
-    content: [table("Layers of the net", ["layer", "output", "parameters", "MACs"], rows)],
-  };
-}
-
-function curvesSection(history: History): Section {
-  const pictures = [lossCurve(history), ...(hasAccuracy(history) ? [accuracyCurve(history)] : [])];
-  return { id: "training", heading: "Training", content: [figures(pictures)] };
 }

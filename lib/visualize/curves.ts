@@ -30,10 +30,16 @@ function lastEpoch(history: History): History["epochs"][number] {
 export function lossCurve(history: History): Picture {
   const { epoch, loss, validation } = lastEpoch(history);
   const held = validation === undefined ? "" : `, ${validation.loss.toFixed(4)} on the validation examples`;
-  return lineChart(pair(history, "loss"), {
-    title: "Loss",
+  const series = pair(history, "loss");
+  const losses = series.flatMap(({ points }) => points.map(([, y]) => y));
+  // What falls to a twentieth is flat at the bottom of a linear axis.
+  const [low, high] = [Math.min(...losses), Math.max(...losses)];
+  const log = low > 0 && high / low > 20;
+  return lineChart(series, {
+    title: log ? "Loss, logarithmic" : "Loss",
+    ...(log ? { yScale: "log" } : { yDomain: [0, 0] }),
     description: `The loss of each epoch; after epoch ${epoch} it is ${loss.toFixed(4)}${held}.`,
-    ...{ xLabel: "epoch", wholeX: true, yDomain: [0, 0] },
+    ...{ xLabel: "epoch", wholeX: true },
   });
 }
 

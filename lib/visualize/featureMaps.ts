@@ -15,6 +15,8 @@ export interface FeatureMapOptions {
   readonly layers?: readonly string[];
   /** Which of the images. Default 0. */
   readonly index?: number;
+  /** Default "Feature maps". */
+  readonly title?: string;
   /** The most channels of a layer to draw, the first ones. Default 16. */
   readonly limit?: number;
   readonly width?: number;
@@ -87,7 +89,7 @@ export async function featureMaps(model: AnyModel, images: Images, options: Feat
   const note =
     "Each layer has a scale of its own, the range beside its name: from dark violet (0) to yellow, or from blue over white (0) to red where values are negative.";
   return frame([gridBlock([{ image, title: "the image" }], { width, tileWidth: 84 }), ...blocks], {
-    title: "Feature maps",
+    title: options.title ?? "Feature maps",
     description: `An image and what ${found.size} layers make of it: ${[...found.keys()].join(", ")}.`,
     notes: [note],
     width,

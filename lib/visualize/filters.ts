@@ -133,7 +133,9 @@ export function filterSheet(model: AnyModel, layer: string, options: FilterSheet
     return { image: draw(filter), caption: String(filter), title };
   });
   const sized = options.width === undefined ? {} : { width: options.width };
-  const blocks = [gridBlock(tiles, sized), ...(scale === undefined ? [] : [scaleLegend(scale)])];
+  // Patches inside of tiles want larger ones: six in a row.
+  const tileWidth = show === "channels" && channels > 1 ? { tileWidth: 54 } : {};
+  const blocks = [gridBlock(tiles, { ...sized, ...tileWidth }), ...(scale === undefined ? [] : [scaleLegend(scale)])];
   const left = count < filters ? ` The first ${count} of ${filters} filters.` : "";
   return frame(blocks, {
     title: `Filters of ${layer}: ${filters} of ${height}\u00d7${width}\u00d7${channels}`,

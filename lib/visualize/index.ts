@@ -29,7 +29,7 @@ export {
   type OcclusionOptions,
   type Progress,
 } from "./attribution.js";
-export { overlayRaster, overlaySheet, type Overlay } from "./overlay.js";
+export { overlayRaster, overlaySheet, type Overlay, type OverlayOptions } from "./overlay.js";
 export { maximizeActivation, maximizedImages, type MaximizedActivation, type MaximizeOptions } from "./ascent.js";
 export { report, reportHtml, type ReportData, type ReportOptions } from "./report/report.js";
 export type { AnyModel, Images } from "./model.js";

@@ -57,11 +57,13 @@ export function lineChart(series: readonly Series[], options: LineChartOptions):
   const { width = pictureWidth, height = 220, yScale = "linear", xLabel, yLabel, wholeX = false } = options;
   const points = checkSeries(series, yScale === "log");
   const ys = [...points.map(([, y]) => y), ...(options.yDomain ?? [])];
-  const vertical = (yScale === "log" ? scaleLog() : scaleLinear()).domain(extent(ys)).nice(5);
+  const vertical = yScale === "log" ? scaleLog().domain(extent(ys)) : scaleLinear().domain(extent(ys)).nice(5);
   const horizontal = scaleLinear().domain(extent(points.map(([x]) => x)));
 
-  const yTicks = vertical.ticks(5);
-  const yFormat = vertical.tickFormat(5);
+  // "~g" writes 0.01 where a logarithmic axis would write 10m.
+  const yFormat = yScale === "log" ? vertical.tickFormat(5, "~g") : vertical.tickFormat(5);
+  // A logarithmic axis leaves the text of some ticks empty; those need no line either.
+  const yTicks = vertical.ticks(5).filter((tick) => yFormat(tick) !== "");
   const yTexts = yTicks.map((tick) => yFormat(tick));
   const left = Math.ceil(Math.max(...yTexts.map((text) => textWidth(text, fontSize)))) + 8;
   const top = legendHeight + (yLabel === undefined ? 6 : 20);

@@ -24,7 +24,7 @@ export function escape(content: Content): string {
   if (content === undefined) return "";
   if (content instanceof Markup) return content.text;
   if (typeof content === "number") return short(content);
-  if (typeof content === "string") return content.replace(forbidden, "\ufffd").replace(/[&<>"']/g, (c) => entities[c]!);
+  if (typeof content === "string") return content.replace(forbidden, "\u25a1").replace(/[&<>"']/g, (c) => entities[c]!);
   return content.map(escape).join("");
 }
 

@@ -1,6 +1,6 @@
 /** Maps laid over the images they speak of. */
 import type { AttributionMap } from "./attribution.js";
-import { extentOf, scaleFor } from "./color.js";
+import { divergingScale, extentOf, sequentialScale } from "./color.js";
 import { imageGrid, type GridOptions, type Tile } from "./imageGrid.js";
 import type { FrameOptions } from "./layout.js";
 import type { Images } from "./model.js";
@@ -15,18 +15,26 @@ export interface Overlay {
   readonly caption?: string | readonly string[];
 }
 
+export interface OverlayOptions extends FrameOptions, GridOptions {
+  /** Maps have negative values that matter: blue, against red for positive ones. Default false. */
+  readonly signed?: boolean;
+}
+
 /** Pixels of a tile's longer side, at least: maps are smooth, images stay pixels. */
 const fineness = 96;
 /** How much of the map's colour there is; the rest is the image in grey. */
 const share = 0.6;
 
-/** A map over one image; its largest magnitude has the full colour. A map of zeros leaves the image grey. */
-export function overlayRaster(image: Raster, map: AttributionMap): Raster {
+/**
+ * A map over one image; its largest magnitude has the full colour. A map of zeros leaves the image grey.
+ * @param signed blue below zero, white at it, red above; else violet at zero, yellow above, and below is cut
+ */
+export function overlayRaster(image: Raster, map: AttributionMap, signed = false): Raster {
   const times = Math.max(1, Math.ceil(fineness / Math.max(image.width, image.height)));
   const [height, width] = [image.height * times, image.width * times];
   const values = resample(map, height, width);
-  const scale = scaleFor(map.data);
   const [low, high] = extentOf(map.data);
+  const scale = signed ? divergingScale(Math.max(-low, high)) : sequentialScale(0, high);
   const mixed = low === 0 && high === 0 ? 0 : share;
   const data = new Uint8Array(3 * height * width);
   for (let y = 0; y < height; y++) {
@@ -51,11 +59,7 @@ export function overlayRaster(image: Raster, map: AttributionMap): Raster {
  * overlaySheet(images, overlays, { title: "Grad-CAM", description: "What speaks for the answers." });
  * ```
  */
-export function overlaySheet(
-  images: Images,
-  overlays: readonly Overlay[],
-  options: FrameOptions & GridOptions,
-): Picture {
+export function overlaySheet(images: Images, overlays: readonly Overlay[], options: OverlayOptions): Picture {
   const range = pixelRange(images);
   const tiles = overlays.flatMap(({ index, map, caption = [] }): Tile[] => {
     const image = imageRaster(images, index, range);
@@ -63,7 +67,11 @@ export function overlaySheet(
     const [first = "", ...rest] = lines;
     return [
       { image, caption: first, title: `image ${index}` },
-      { image: overlayRaster(image, map), caption: rest.join(" "), title: `image ${index} under its map` },
+      {
+        image: overlayRaster(image, map, options.signed),
+        caption: rest.join(" "),
+        title: `image ${index} under its map`,
+      },
     ];
   });
   // Four in a row: two pairs.

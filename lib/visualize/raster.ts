@@ -33,8 +33,11 @@ export function colored(values: ArrayLike<number>, height: number, width: number
   return { width, height, channels: 3, data };
 }
 
+/** Between pictures of a montage: a grey that no scale of colours has. */
+const seam: readonly number[] = [140, 149, 159];
+
 /**
- * Pictures of one size side by side, `columns` in a row, with a transparent pixel between them.
+ * Pictures of one size side by side, `columns` in a row, with a grey pixel between them. Places left over are transparent.
  * @param patches at least one
  */
 export function montage(patches: readonly Raster[], columns: number): Raster {
@@ -43,9 +46,16 @@ export function montage(patches: readonly Raster[], columns: number): Raster {
   const down = Math.ceil(patches.length / columns);
   const total = { width: across * (width + 1) - 1, height: down * (height + 1) - 1 };
   const data = new Uint8Array(4 * total.width * total.height);
+  const fill = (left: number, top: number, width: number, height: number): void => {
+    for (let y = top; y < Math.min(total.height, top + height); y++) {
+      for (let x = left; x < Math.min(total.width, left + width); x++)
+        data.set([...seam, 255], 4 * (y * total.width + x));
+    }
+  };
   patches.forEach((patch, i) => {
     const left = (i % columns) * (width + 1);
     const top = Math.floor(i / columns) * (height + 1);
+    fill(left, top, width + 1, height + 1);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const from = patch.channels * (y * width + x);

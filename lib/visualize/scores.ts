@@ -17,6 +17,14 @@ export function scoreLayer({ node }: Pick<AnyModel, "node">): string {
 
 const isMap = ({ node }: NamedNode): boolean => node.outputShape.length === 3;
 
+const activations: ReadonlySet<string> = new Set(["relu", "relu6", "leakyRelu", "sigmoid", "tanh"]);
+
+/** What a layer reads if it is an activation, else the layer: where a ReLU gives 0 it has no gradient, what it reads has. */
+export function beforeActivation({ node }: Pick<AnyModel, "node">, layer: string): string {
+  const named = listNodes(node).find(({ name }) => name === layer)!;
+  return activations.has(named.node.definition.type) ? named.inputs[0]! : layer;
+}
+
 /**
  * The last layer that still says where: the last convolution with what follows at its size, such as batch norm,
  * activation and the sum of a residual block.

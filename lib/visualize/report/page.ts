@@ -39,10 +39,14 @@ td small{display:block;color:var(--muted)}
 footer{margin-top:40px;color:var(--muted);font-size:13px}
 `.replaceAll("\n", "");
 
-/** Pictures beside each other as far as there is room. */
-export function figures(pictures: readonly Picture[]): Markup {
-  const drawn = pictures.map((picture) => element("figure", {}, new Markup(picture.toHtml())));
-  return element("div", { class: "figures" }, drawn);
+/** Pictures, and tables, beside each other as far as there is room. */
+export function figures(parts: readonly (Picture | Markup)[]): Markup {
+  const drawn = parts.map((part) => (part instanceof Markup ? part : new Markup(part.toHtml())));
+  return element(
+    "div",
+    { class: "figures" },
+    drawn.map((part) => element("figure", {}, part)),
+  );
 }
 
 /** A cell: text, a number at the right, or a text with smaller text below it. */

@@ -11,7 +11,7 @@ import { filterLayers, filterSheet } from "../filters.js";
 import type { AnyModel, Images } from "../model.js";
 import { overlaySheet, type Overlay } from "../overlay.js";
 import { pixelRange, someImages } from "../raster.js";
-import { lastMapLayer } from "../scores.js";
+import { beforeActivation, lastMapLayer } from "../scores.js";
 import { figures, table, type Cell, type Section } from "./page.js";
 
 /** Layers of a kind that a page shows at most; a net of fifty would drown the reader. */
@@ -55,7 +55,7 @@ export function answersSection(answers: Classification, images: Images): Section
     id: "answers",
     heading: "Right and wrong",
     text: `${answers.labels.length - mistakesOf(answers).length} of ${answers.labels.length} images are classified rightly.`,
-    content: [figures([confusionMatrix(answers), ...mistakes]), classTable(answers)],
+    content: [figures([confusionMatrix(answers), ...mistakes, classTable(answers)])],
   };
 }
 
@@ -111,15 +111,16 @@ export async function mapsSection(
 ): Promise<Section | undefined> {
   const layers = picked(mapLayers(model), mostLayers);
   if (layers.length === 0) return undefined;
-  const shown = examples.slice(0, 2);
+  const shown = examples.slice(0, 3);
   const pictures = [];
-  for (const { index } of shown) {
-    pictures.push(await featureMaps(model, images, { layers, index, ...(signal && { signal }) }));
+  for (const { index, caption } of shown) {
+    const title = `Feature maps of ${caption}`;
+    pictures.push(await featureMaps(model, images, { layers, index, title, ...(signal && { signal }) }));
   }
   return {
     id: "maps",
     heading: "Feature maps",
-    text: `What the layers make of ${shown.map(({ caption }) => caption).join(" and of ")}.`,
+    text: "What the layers make of an image. Under each layer, one map for each channel.",
     content: [figures(pictures)],
   };
 }
@@ -157,8 +158,9 @@ export async function attributionSection(
     overlaySheet(some, falls.map(overlay), {
       title: "Occlusion",
       description: `How the answer's output changes where a part is covered, in images ${about}.`,
+      signed: true,
       notes: [
-        "Red: covering it lowers the answer's output; blue: raises it; white or violet: no change. Each map has a scale of its own.",
+        "Red: covering it lowers the answer's output; blue: raises it; white: changes nothing. Each map has a scale of its own.",
       ],
     }),
   ];
@@ -170,7 +172,7 @@ export async function attributionSection(
   };
 }
 
-/** What the last convolution's channels look for, and those of the first one with something behind it. */
+/** What the channels of the last convolution look for. */
 export async function ascentSection(
   model: AnyModel,
   images: Images,
@@ -178,7 +180,7 @@ export async function ascentSection(
   signal: AbortSignal | undefined,
 ): Promise<Section | undefined> {
   if (steps === 0 || filterLayers(model).length === 0) return undefined;
-  const layer = lastMapLayer(model, "report");
+  const layer = beforeActivation(model, lastMapLayer(model, "report"));
   const options = { steps, range: pixelRange(images), ...(signal === undefined ? {} : { signal }) };
   const found = await maximizeActivation(model, layer, options);
   return {

@@ -8,7 +8,7 @@ export interface ColorScale {
   /** What the ends and the middle of the scale stand for, for legends. */
   readonly low: number;
   readonly high: number;
-  color(value: number): Rgb;
+  readonly color: (value: number) => Rgb;
 }
 
 /** Not a number, or infinite: no colour of any scale. */

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type * as Ops from "../../lib/ops/index.js";
 import type * as Striate from "../../lib/index.js";
+import type * as Visualize from "../../lib/visualize/index.js";
 
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 
@@ -45,6 +46,16 @@ describe("the built package", () => {
     const x = striate.tensor([1, 2], Float32Array.of(-1, 2));
     expect([...striate.run((value) => ops.relu(value), x).data]).toEqual([0, 2]);
     expect(() => ops.matmul(ops.input("x", [1, 2]), ops.input("y", [3, 1]))).toThrow(striate.GraphError);
+  });
+
+  test("pictures load what draws them, and nothing that decodes or needs a browser", async () => {
+    const { modules } = closure("visualize/index.js");
+    const own = ["d3-scale", "d3-scale-chromatic", "d3-shape", "fast-png"];
+    expect(modules.filter((name) => !name.startsWith("node:"))).toEqual(own);
+    const load = async (entry: string): Promise<unknown> => import(join(dist, entry));
+    const striate = (await load("index.js")) as typeof Striate;
+    const { imageGrid } = (await load("visualize/index.js")) as typeof Visualize;
+    expect(() => imageGrid([], { title: "", description: "" })).toThrow(striate.OptionError);
   });
 
   test("every file that package.json names is there, with types for those that are exported", () => {

@@ -214,7 +214,7 @@ describe("without a run", () => {
       () => gradCam(model, images, { layer: "flatten1" }),
       "gradCam: the layer must give [height, width, channels], flatten1 gives [60]",
     ],
-    ["no classes", () => gradCam(maps, drawn(1) as never), "gradCam: the model must end in [classes], got [2, 2, 2]"],
+    ["no classes", () => gradCam(maps, drawn(1)), "gradCam: the model must end in [classes], got [2, 2, 2]"],
     ["no convolution", () => gradCam(flat, vectors), "gradCam: the net has no convolution to look at"],
     [
       "a square of nothing",

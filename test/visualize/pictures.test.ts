@@ -167,7 +167,7 @@ describe("image grid", () => {
     ["an image that is not there", () => imageRaster(images, 2), "imageRaster: index must be from 0 to 1, got 2"],
     [
       "a shape of something else",
-      () => imageRaster(tensor([2, 6], images.data) as never, 0),
+      () => imageRaster(tensor([2, 6], images.data), 0),
       "imageRaster: images must be [n, height, width, channels], got [2, 6]",
     ],
     [

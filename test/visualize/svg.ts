@@ -26,7 +26,7 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
   /** The colour of a pixel: three numbers, or four with alpha. */
-  at(x: number, y: number): number[];
+  readonly at: (x: number, y: number) => number[];
 }
 
 /** What an image element holds. */

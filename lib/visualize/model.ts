@@ -6,7 +6,7 @@ import type { Model } from "../training/model.js";
 /** Any {@link Model}. */
 export type AnyModel = Pick<
   Model,
-  "node" | "inputShape" | "outputShape" | "metadata" | "seed" | "parameters" | "predict" | "activations" | "gradients"
+  "node" | "inputShape" | "outputShape" | "metadata" | "parameters" | "predict" | "activations" | "gradients"
 >;
 
 /** Images [n, height, width, channels], bytes or floats. */

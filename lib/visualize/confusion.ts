@@ -1,7 +1,9 @@
 /** What a classifier gets right, and what it takes for what. */
 import { OptionError, ShapeError } from "../errors.js";
+import { sequentialScale } from "./color.js";
+import { heatMap } from "./heatMap.js";
 import { imageGrid, type Tile } from "./imageGrid.js";
-import { fitText, frame } from "./layout.js";
+import { fitText, frame, type FrameOptions } from "./layout.js";
 import { element, type Markup } from "./markup.js";
 import type { AnyModel, Images } from "./model.js";
 import { pictureWidth, type Picture } from "./picture.js";
@@ -104,14 +106,36 @@ export function mistakesOf({ classes, labels, predicted, scores }: Classificatio
 
 const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`;
 
+/** Beyond so many classes cells are too small for numbers, and a million of them too many for elements of a page. */
+export const mostCells = 50;
+
+/** Shares of each row as pixels of one image. */
+function manyClasses({ classes, counts }: Classification, options: FrameOptions): Picture {
+  const size = classes.length;
+  const shares = counts.flatMap((row) => {
+    const total = row.reduce((sum, count) => sum + count, 0);
+    return row.map((count) => (total === 0 ? 0 : count / total));
+  });
+  const matrix = { shape: [size, size], data: Float32Array.from(shares) };
+  return heatMap(matrix, { ...options, scale: sequentialScale(0, 1) });
+}
+
 /**
  * Rows are the true classes, columns the answers. A cell is the darker the larger its share of the row; the diagonal is
- * blue, mistakes are red.
+ * blue, mistakes are red. More than 50 classes are drawn as an image, without names and numbers.
  */
 export function confusionMatrix(answers: Classification, options: { readonly width?: number } = {}): Picture {
   const { classes, counts, accuracy, labels } = answers;
   const { width = pictureWidth } = options;
   const size = classes.length;
+  const mistakes = mistakesOf(answers);
+  const title = "Confusion matrix";
+  const right = `Of ${labels.length} images ${labels.length - mistakes.length} are classified rightly, ${percent(accuracy)}.`;
+  const description = `${right} ${commonest(answers)}`;
+  if (size > mostCells) {
+    const notes = ["Rows: true classes, columns: answers. From dark violet (none of the row) to yellow (all of it)."];
+    return manyClasses(answers, { title, description, notes, width });
+  }
   const longest = Math.max(...classes.map((name) => name.length));
   const left = 18 + Math.min(width / 4, 7 * longest + 6);
   const cell = Math.min(48, (width - left) / size);
@@ -141,10 +165,9 @@ export function confusionMatrix(answers: Classification, options: { readonly wid
   });
   const frameOf = { x: left, y: top, width: cell * size, height: cell * size };
   content.push(element("rect", { ...frameOf, class: "sv-axis", fill: "none" }));
-  const mistakes = mistakesOf(answers);
   return frame([{ height: top + cell * size + 4, content: element("g", {}, content) }], {
-    title: "Confusion matrix",
-    description: `Of ${labels.length} images ${labels.length - mistakes.length} are classified rightly, ${percent(accuracy)}. ${commonest(answers)}`,
+    title,
+    description,
     notes: ["Numbers of images. Blue: right; red: mistaken; the stronger, the larger the share of the row."],
     width,
   });

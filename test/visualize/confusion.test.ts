@@ -4,8 +4,8 @@ import type { Backend } from "../../lib/backend/backend.js";
 import { nativeBackend } from "../../lib/backend/native/index.js";
 import { referenceBackend } from "../../lib/backend/reference/index.js";
 import { Model, sequential, tensor } from "../../lib/index.js";
-import { classify, confusionMatrix, mistakesOf, worstMistakes } from "../../lib/visualize/index.js";
-import { all, number, parse, texts, tiles } from "./svg.js";
+import { classify, confusionMatrix, mistakesOf, sequentialScale, worstMistakes } from "../../lib/visualize/index.js";
+import { all, number, parse, pixelsOf, texts, tiles } from "./svg.js";
 
 /** Gives the three pixels of an image as its scores. */
 function echo(backend: Backend, metadata = {}): Model<[1, 3, 1], [3]> {
@@ -78,6 +78,18 @@ describe.each<[string, Backend]>([
     expect(() => worstMistakes(right, images)).toThrow("worstMistakes: there are no mistakes to draw");
     expect(confusionMatrix(right).description).toContain("There are no mistakes.");
   });
+});
+
+test("many classes are an image", () => {
+  const size = 51;
+  const classes = Array.from({ length: size }, (_, i) => String(i));
+  const counts = classes.map((_, i) => classes.map((_, j) => (i === j ? 3 : i === 7 && j === 9 ? 1 : 0)));
+  const none = { labels: new Int32Array(0), predicted: new Int32Array(0), scores: new Float32Array(0) };
+  const svg = parse(confusionMatrix({ classes, counts, accuracy: 1, ...none }).toSvg());
+  const { width, height, at } = pixelsOf(all(svg, "image")[0]!);
+  expect([width, height, all(svg, "g", "sv-cell").length]).toEqual([size, size, 0]);
+  const { color } = sequentialScale(0, 1);
+  expect([at(0, 0), at(9, 7), at(7, 7), at(7, 9)]).toEqual([1, 0.25, 0.75, 0].map((share) => [...color(share)]));
 });
 
 describe("refuses", () => {

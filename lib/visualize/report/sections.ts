@@ -4,7 +4,7 @@ import { listNodes } from "../../layers/node.js";
 import type { History } from "../../training/fit.js";
 import { maximizeActivation, maximizedImages } from "../ascent.js";
 import { gradCam, occlusion } from "../attribution.js";
-import { confusionMatrix, mistakesOf, worstMistakes, type Classification } from "../confusion.js";
+import { confusionMatrix, mistakesOf, mostCells, worstMistakes, type Classification } from "../confusion.js";
 import { accuracyCurve, hasAccuracy, lossCurve } from "../curves.js";
 import { featureMaps } from "../featureMaps.js";
 import { filterLayers, filterSheet } from "../filters.js";
@@ -59,20 +59,26 @@ export function answersSection(answers: Classification, images: Images): Section
   };
 }
 
-/** Precision and recall of each class. */
+/** Precision and recall of each class; of many classes, those with the least recall. */
 function classTable({ classes, counts }: Classification): ReturnType<typeof table> {
-  const rows = classes.map((name, i): Cell[] => {
+  const recall = (i: number): number => counts[i]![i]! / counts[i]!.reduce((sum, count) => sum + count, 0);
+  const all = [...classes.keys()];
+  const many = classes.length > mostCells;
+  const shown = many
+    ? all
+        .filter((i) => !Number.isNaN(recall(i)))
+        .sort((a, b) => recall(a) - recall(b))
+        .slice(0, 20)
+    : all;
+  const rows = shown.map((i): Cell[] => {
+    const name = classes[i]!;
     const right = counts[i]![i]!;
     const actual = counts[i]!.reduce((sum, count) => sum + count, 0);
     const answered = counts.reduce((sum, row) => sum + row[i]!, 0);
-    return [
-      name,
-      { number: group(actual) },
-      { number: percent(right / answered) },
-      { number: percent(right / actual) },
-    ];
+    return [name, { number: group(actual) }, { number: percent(right / answered) }, { number: percent(recall(i)) }];
   });
-  return table("Precision and recall of each class", ["class", "images", "precision", "recall"], rows);
+  const caption = `Precision and recall of ${many ? "the 20 classes with the least recall" : "each class"}`;
+  return table(caption, ["class", "images", "precision", "recall"], rows);
 }
 
 export function filtersSection(model: AnyModel): Section | undefined {

@@ -38,20 +38,19 @@ const oneChunk = {
   },
 };
 
-/** The exports of package.json and the command. */
-await bundle(entriesOf(manifest), [oneChunk]);
+await bundle(entriesOf(Object.values(manifest.exports)), [oneChunk]);
+/** Apart, so that the command loads no more than what it was asked for: it shares no object with an importer. */
+await bundle(entriesOf(Object.values(manifest.bin)));
 /** The file for a thread of its own, which shares nothing; and the reference backend and its lock alone, for their tests. */
 for (const name of ["worker", "index", "lock"]) await bundle([`backend/reference/${name}`]);
 
 /**
- * The modules of lib/ behind what the package exports and the commands it has.
- * @param {{ exports: Record<string, string | { default: string }>, bin: Record<string, string> }} packageJson
+ * The modules of lib/ behind targets in package.json.
+ * @param {readonly (string | { readonly default: string })[]} targets
  */
-function entriesOf({ exports, bin }) {
-  const targets = [...Object.values(exports), ...Object.values(bin)].flatMap((target) =>
-    typeof target === "string" ? target : target.default,
-  );
-  return targets.flatMap((target) => /^\.\/dist\/(.*)\.js$/.exec(target)?.[1] ?? []);
+function entriesOf(targets) {
+  const files = targets.map((target) => (typeof target === "string" ? target : target.default));
+  return files.flatMap((file) => /^\.\/dist\/(.*)\.js$/.exec(file)?.[1] ?? []);
 }
 
 /**

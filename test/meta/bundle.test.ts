@@ -34,8 +34,7 @@ describe("the built package", () => {
   test("is a few files, without the loader of addons, files of models or anything of others", () => {
     const { files, modules } = closure("index.js");
     expect(files.length).toBeGreaterThan(1);
-    // A chunk for each set of entries that share something.
-    expect(files.length).toBeLessThanOrEqual(10);
+    expect(files.length).toBeLessThanOrEqual(4);
     expect(sizeOf(files)).toBeLessThan(300_000);
     expect(modules).toEqual(["node:module", "node:path"]);
   });

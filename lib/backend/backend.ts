@@ -4,6 +4,8 @@ import type { Program, RunScalars } from "../graph/program.js";
 export type BackendName = "native" | "reference";
 /** What a run takes: the dtype must be that of the Program's input storage (f32, i32, u8). */
 export type InputArray = Float32Array | Int32Array | Uint8Array;
+/** What a run returns, by the dtype of the Program's output storage. */
+export type OutputArray = Float32Array | Uint8Array;
 
 export interface StateTensorSpec {
   readonly name: string;
@@ -59,10 +61,19 @@ export interface Executable {
    * Runs on the calling thread (and the pool). `inputs` and the result follow the Program's input and output storages
    * in order; each input has exactly `rows` live rows (or its full size where not batched).
    * @param into arrays for the results, instead of new ones; they may share memory with the inputs and each other
+   * @typeParam Output what the results are, where some output of the Program is not f32
    */
-  run(inputs: readonly InputArray[], scalars: RunScalars, into?: readonly Float32Array[]): Float32Array[];
+  run<Output extends OutputArray = Float32Array>(
+    inputs: readonly InputArray[],
+    scalars: RunScalars,
+    into?: readonly Output[],
+  ): Output[];
   /** The same off the calling thread. Inputs are copied before it returns. Rejects with the signal's reason. */
-  runAsync(inputs: readonly InputArray[], scalars: RunScalars, options?: RunOptions): Promise<Float32Array[]>;
+  runAsync<Output extends OutputArray = Float32Array>(
+    inputs: readonly InputArray[],
+    scalars: RunScalars,
+    options?: RunOptions,
+  ): Promise<Output[]>;
   /** One entry per step, in the order prepare, steps, commit. */
   explain(): readonly StepExplanation[];
   /** A run on the calling thread that tells what each step of explain() took; 0 for what was prepared already. */

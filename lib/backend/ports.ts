@@ -2,7 +2,7 @@
 import { StriateError } from "../errors.js";
 import type { Dtype, Program, RunScalars, StorageKind } from "../graph/program.js";
 import { sizeOf } from "../shape/values.js";
-import type { InputArray, StateTensorSpec } from "./backend.js";
+import type { InputArray, OutputArray, StateTensorSpec } from "./backend.js";
 
 /** An input or output storage of a Program. */
 export interface Port {
@@ -21,6 +21,11 @@ export function portsOf(program: Program, kind: StorageKind): readonly Port[] {
     if (other !== kind) return [];
     return { name, dtype, liveSize: (rows) => (batched.has(i) ? (size / program.rows) * rows : size) };
   });
+}
+
+/** Memory for what a run returns. */
+export function outputArray({ dtype, liveSize }: Port, rows: number): OutputArray {
+  return dtype === "u8" ? new Uint8Array(liveSize(rows)) : new Float32Array(liveSize(rows));
 }
 
 /** @throws StriateError ERR_STRIATE_ARGUMENT where inputs or scalars do not fit the Program */

@@ -73,7 +73,9 @@ class Lowering {
   ) {
     for (const node of ir.nodes) if (node.op === "input") this.addFixed("input", node.results[0]!, node.name);
     this.outputs = ir.outputs.map(({ name, value }) => {
-      if (value.dtype !== "f32") throw new GraphError(`output ${name}: must be f32, got ${value.dtype}`);
+      // Nothing copies bytes, so they must come from an op that can write them into the output itself.
+      const bytes = value.dtype === "u8" && value.node.op !== "input";
+      if (value.dtype !== "f32" && !bytes) throw new GraphError(`output ${name}: must be f32, got ${value.dtype}`);
       return this.addFixed("output", value, name);
     });
     const preset = new Set(
@@ -162,6 +164,8 @@ class Lowering {
   private emitStep(node: IrNode): void {
     for (const value of node.results) {
       if (this.places.has(value)) continue;
+      if (value.dtype !== "f32")
+        throw new GraphError(`${node.op}: a result of ${value.dtype} must be an output, and once only`);
       this.places.set(
         value,
         densePlacement(new Allocation("arena", value.dtype, sizeOf(value.shape), node.label), value),

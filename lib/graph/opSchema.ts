@@ -44,6 +44,16 @@ export const opSchemas = {
     results: ["x"],
     attributes: ["kernelH", "kernelW", ...window, "dilationH", "dilationW"],
   },
+  /**
+   * One kernel for every channel: y[n,i,j,c] = offset + sum over a, b of K[a,b] * x[n,i+a,j+b,c], where K is kernel[kh,kw]
+   * or, with right, the matrix product kernel[kh,terms] * right[terms,kw]. A weight of 0 reads nothing, not even a NaN. x is
+   * f32 or u8. toBytes = 1: y is u8, rounded to the nearest (ties to even, NaN to 0) and saturated.
+   */
+  filter2d: { operands: ["x", "kernel", "right?"], results: ["y"], attributes: ["offset", "toBytes"] },
+  /** dx[n,h,w,c] = sum over a, b of kernel[a,b] * dy[n,h-a,w-b,c]. */
+  "filter2d.backwardInput": { operands: ["dy", "kernel"], results: ["dx"], attributes: [] },
+  /** dkernel[a,b], summed over live pixels and channels. */
+  "filter2d.backwardKernel": { operands: ["x", "dy"], results: ["dkernel"], attributes: [] },
   /** y[m,n] = act(op(a) * op(b) * scale[n] + bias[n] + residual[m,n]); op transposes where asked. a, b are read as pixels x channels. A scale, as that of conv2d, goes with transposeA = 0. */
   matmul: {
     operands: ["a", "b", "bias?", "residual?", "scale?"],

@@ -12,7 +12,7 @@ export type Dtype = "f32" | "i32" | "u8";
 /**
  * Where memory comes from.
  * - `input`: copied in from the caller at the call; never written by a step.
- * - `output`: copied out to the caller when the run is over.
+ * - `output`: copied out to the caller when the run is over; f32, or u8 where an op rounds to bytes.
  * - `state`: a named float32 tensor of the State; written by commit steps only.
  * - `prepared`: written by the prepare list, cached until the State's version changes.
  * - `arena`: the one block of scratch in which buffers live and die.

@@ -1,6 +1,7 @@
 /** Ops on Values, for custom layers: `import { conv2d } from "striate/ops"`. */
 export { input, state, withLabel, type Value } from "../graph/value.js";
 export { conv2d, type Conv2dOpOptions } from "./conv2d.js";
+export { filter2d, type Filter2dOptions } from "./filter2d.js";
 export { im2col, col2im, type Im2colOptions } from "./im2col.js";
 export { matmul, dense, type MatmulOptions } from "./matmul.js";
 export { maxPool2d, globalMaxPool2d } from "./maxPool2d.js";

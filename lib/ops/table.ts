@@ -5,6 +5,7 @@ import { arithmeticDefinitions } from "./arithmetic.js";
 import { avgPool2dDefinitions } from "./avgPool2d.js";
 import { batchNormDefinitions } from "./batchNorm.js";
 import { conv2dDefinitions } from "./conv2d.js";
+import { filter2dDefinitions } from "./filter2d.js";
 import { im2colDefinitions } from "./im2col.js";
 import { lossDefinitions } from "./loss.js";
 import { matmulDefinitions } from "./matmul.js";
@@ -17,6 +18,7 @@ export const opDefinitions: ReadonlyMap<GraphOpName, OpDefinition> = new Map(
   [
     ...conv2dDefinitions,
     ...im2colDefinitions,
+    ...filter2dDefinitions,
     ...matmulDefinitions,
     ...maxPool2dDefinitions,
     ...avgPool2dDefinitions,

@@ -89,15 +89,18 @@ class NodeRun final : public AsyncRun {
     const std::vector<Port>& ports = executable_->outputs();
     bool ok = napi_create_array_with_length(env, ports.size(), list) == napi_ok;
     for (uint32_t i = 0; ok && i < ports.size(); ++i) {
-      const size_t length = static_cast<size_t>(executable_->liveElements(ports[i], scalars.rows));
+      const auto length = static_cast<size_t>(executable_->liveElements(ports[i], scalars.rows));
+      const bool bytes = ports[i].dtype == Dtype::u8;
+      const size_t size = length * (bytes ? 1 : sizeof(float));
       void* data = nullptr;
       napi_value buffer = nullptr;
       napi_value array = nullptr;
-      ok = napi_create_arraybuffer(env, length * sizeof(float), &data, &buffer) == napi_ok &&
-           napi_create_typedarray(env, napi_float32_array, length, buffer, 0, &array) == napi_ok &&
+      ok = napi_create_arraybuffer(env, size, &data, &buffer) == napi_ok &&
+           napi_create_typedarray(env, bytes ? napi_uint8_array : napi_float32_array, length, buffer, 0, &array) ==
+               napi_ok &&
            napi_set_element(env, *list, i, array) == napi_ok;
       if (ok) {
-        std::memcpy(data, slot->outputs[i].data(), length * sizeof(float));
+        std::memcpy(data, slot->outputs[i].data(), size);
       }
     }
     return ok;
@@ -120,7 +123,7 @@ void Environment::close() {
   closing = true;
 }
 
-// runAsync(executable, id, inputs, rows, learningRate) -> Promise<Float32Array[]>
+// runAsync(executable, id, inputs, rows, learningRate) -> Promise<(Float32Array | Uint8Array)[]>
 Napi::Value runAsync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ExecutableHandle& handle = ExecutableHandle::from(info, 0);

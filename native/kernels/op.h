@@ -93,6 +93,8 @@ struct OpEntry {
   // A result may be the very buffer of an operand (same storage, offset, stride, shape): element i is read before it is
   // written. Implied by `commit`. Any other overlap of a result with an operand is refused by the loader.
   bool inPlace = false;
+  // A result may be u8; of all other ops results are f32.
+  bool toBytes = false;
 };
 
 // native/kernels/registry/registry.cc: every op, in the order of opSchema.ts.

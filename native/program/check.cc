@@ -13,6 +13,7 @@ namespace striate {
 namespace {
 
 constexpr float kPoison = std::numeric_limits<float>::quiet_NaN();
+constexpr int kPoisonByte = 0xa5;
 
 // Calls visit(first, count) for the runs of consecutive elements that `rows` rows of a buffer occupy in its storage.
 template <typename Visit>
@@ -106,7 +107,9 @@ void RunChecker::beforeRun(const Program& program, const std::vector<std::byte*>
   for (size_t i = 0; i < program.storages.size(); ++i) {
     const Storage& storage = program.storages[i];
     const bool written = storage.kind == StorageKind::arena || storage.kind == StorageKind::output;
-    if (written) {
+    if (written && storage.dtype != Dtype::f32) {
+      std::memset(bases[i], kPoisonByte, static_cast<size_t>(storage.bytes()));
+    } else if (written) {
       poison(bases[i], 0, storage.size);
     } else if (storage.kind == StorageKind::input && storage.dtype == Dtype::f32) {
       const int64_t live = storage.liveElements(rows, program.rows);

@@ -90,8 +90,9 @@ class Reader {
     storage.dtype = static_cast<Dtype>(dtype);
     const bool state = storage.kind == StorageKind::state;
     STRIATE_TRY(integer("State tensor", 0, state ? INT32_MAX : 0, &storage.stateTensor));
-    STRIATE_REFUSE_IF(storage.dtype != Dtype::f32 && storage.kind != StorageKind::input,
-                      "only inputs may hold i32 or u8, got dtype ", dtype, " for kind ", kind);
+    const bool bytesOut = storage.dtype == Dtype::u8 && storage.kind == StorageKind::output;
+    STRIATE_REFUSE_IF(storage.dtype != Dtype::f32 && storage.kind != StorageKind::input && !bytesOut,
+                      "only inputs may hold i32, only inputs and outputs u8, got dtype ", dtype, " for kind ", kind);
     program->storages.push_back(storage);
     return okStatus();
   }

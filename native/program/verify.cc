@@ -117,6 +117,8 @@ class Verifier {
                         "a step writes arena and outputs only, buffer ", id, " is of kind ", kindName(id));
       STRIATE_REFUSE_IF(list == 'c' && kind != StorageKind::state, "commit writes State only, buffer ", id,
                         " is of kind ", kindName(id));
+      STRIATE_REFUSE_IF(!op.toBytes && bufferAt(id).tensor.dtype != Dtype::f32, "its results are f32, buffer ", id,
+                        " is not");
     }
     STRIATE_TRY(overlaps(step));
     return shapes(step);

@@ -19,6 +19,7 @@ struct AllLanes {
   STRIATE_INLINE Vec loadOr(const float* p, float) const { return Vec::load(p); }
   STRIATE_INLINE Vec loadU8(const uint8_t* p) const { return Vec::loadU8(p); }
   STRIATE_INLINE void store(float* p, Vec v) const { v.store(p); }
+  STRIATE_INLINE void store(uint8_t* p, Vec v) const { v.storeU8(p); }
 };
 
 // The first n lanes, 0 < n < width.
@@ -31,6 +32,7 @@ struct SomeLanes {
   }
   STRIATE_INLINE Vec loadU8(const uint8_t* p) const { return Vec::loadU8Partial(p, n); }
   STRIATE_INLINE void store(float* p, Vec v) const { v.storePartial(p, n); }
+  STRIATE_INLINE void store(uint8_t* p, Vec v) const { v.storeU8Partial(p, n); }
 };
 
 // body(first element, lanes) over n contiguous elements.

@@ -14,6 +14,7 @@
 //   v.stream(p)   Vec::streamFence()          store past the caches, p aligned to the vector; the fence comes before
 //                                             another thread may read (neon: an ordinary store, no fence)
 //   Vec::loadU8(p)  Vec::loadU8Partial(p, n)  uint8_t to float
+//   v.storeU8(p)  v.storeU8Partial(p, n)      to the nearest of 0 .. 255, ties to even; 0 for NaN
 //   prefetch(p), prefetchToWrite(p)           ask for a cache line; never fault, whatever the address
 // Arithmetic, lane by lane:
 //   add sub mul div sqrt neg abs, operators + - * /

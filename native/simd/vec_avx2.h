@@ -56,6 +56,18 @@ struct Vec {
     for (int i = 0; i < n; ++i) bits |= static_cast<uint64_t>(p[i]) << (8 * i);
     return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bits))))};
   }
+  STRIATE_INLINE void storeU8(uint8_t* p) const { _mm_storel_epi64(reinterpret_cast<__m128i*>(p), toBytes()); }
+  STRIATE_INLINE void storeU8Partial(uint8_t* p, int n) const {
+    const auto bits = static_cast<uint64_t>(_mm_cvtsi128_si64(toBytes()));
+    for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bits >> (8 * i));
+  }
+  // In the low 8 bytes. minps returns its second operand where that is NaN; the conversion makes NaN and what is below
+  // the range the least integer, which saturates to 0.
+  STRIATE_INLINE __m128i toBytes() const {
+    const __m256i whole = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(255.0f), v));
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    return _mm_packus_epi16(words, words);
+  }
 };
 
 STRIATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }

@@ -54,6 +54,13 @@ struct Vec {
     const uint16x8_t halves = vmovl_u8(vcreate_u8(bits));
     return {vcvtq_f32_u32(vmovl_u16(vget_low_u16(halves)))};
   }
+  STRIATE_INLINE void storeU8(uint8_t* p) const { storeU8Partial(p, 4); }
+  STRIATE_INLINE void storeU8Partial(uint8_t* p, int n) const {
+    const int16x4_t words = vqmovn_s32(vcvtnq_s32_f32(v));  // NaN gives 0
+    const uint8x8_t bytes = vqmovun_s16(vcombine_s16(words, words));
+    const uint32_t bits = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+    for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bits >> (8 * i));
+  }
 };
 
 STRIATE_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0); }

@@ -51,6 +51,15 @@ struct Vec {
     const __m128i bytes = _mm_cvtsi32_si128(static_cast<int>(bits));
     return {_mm_cvtepi32_ps(_mm_unpacklo_epi16(_mm_unpacklo_epi8(bytes, zero), zero))};
   }
+  STRIATE_INLINE void storeU8(uint8_t* p) const { storeU8Partial(p, 4); }
+  // minps returns its second operand where that is NaN; the conversion makes NaN and what is below the range the least
+  // integer, which saturates to 0.
+  STRIATE_INLINE void storeU8Partial(uint8_t* p, int n) const {
+    const __m128i whole = _mm_cvtps_epi32(_mm_min_ps(_mm_set1_ps(255.0f), v));
+    const __m128i words = _mm_packs_epi32(whole, whole);
+    const auto bits = static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_packus_epi16(words, words)));
+    for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bits >> (8 * i));
+  }
 };
 
 STRIATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }

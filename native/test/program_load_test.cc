@@ -68,7 +68,8 @@ TEST_CASE("program: says what is wrong between fields") {
   {
     ProgramBuilder builder(1);
     builder.storage(StorageKind::output, 4, Dtype::i32);
-    CHECK(refusal(builder) == "program: storage 0: only inputs may hold i32 or u8, got dtype 1 for kind 1");
+    CHECK(refusal(builder) ==
+          "program: storage 0: only inputs may hold i32, only inputs and outputs u8, got dtype 1 for kind 1");
   }
   {
     ProgramBuilder builder(1);

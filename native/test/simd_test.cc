@@ -160,6 +160,30 @@ TEST_CASE("partial loads and stores touch their lanes only") {
   }
 }
 
+TEST_CASE("stores of bytes round to the nearest, ties to even, saturate, and touch their lanes only") {
+  const int width = table().width;
+  struct Sample {
+    float value;
+    int byte;
+  };
+  const Sample samples[] = {{0, 0},      {0.5f, 0},   {1.5f, 2},        {2.5f, 2},      {2.50001f, 3},  {-0.0f, 0},
+                            {-0.6f, 0},  {-300, 0},   {254.5f, 254},    {254.6f, 255},  {255.49f, 255}, {256, 255},
+                            {1e6f, 255}, {3e9f, 255}, {-3e9f, 0},       {1e30f, 255},   {-1e30f, 0},    {kNan, 0},
+                            {-kNan, 0},  {127, 127},  {kInfinity, 255}, {-kInfinity, 0}};
+  const int count = static_cast<int>(std::size(samples));
+  for (int first = 0; first < count; ++first) {
+    std::vector<float> x(width);
+    for (int i = 0; i < width; ++i) x[i] = samples[(first + i) % count].value;
+    for (int n = 0; n <= width; ++n) {
+      std::vector<uint8_t> y(width + 2, 77);
+      table().storeU8Partial(x.data(), y.data() + 1, n);
+      for (int i = 0; i < width + 2; ++i) {
+        CHECK(y[i] == (i >= 1 && i <= n ? samples[(first + i - 1) % count].byte : 77));
+      }
+    }
+  }
+}
+
 TEST_CASE("reductions cover every lane") {
   const int width = table().width;
   std::vector<float> x(width);

@@ -6,6 +6,7 @@ import * as arithmetic from "./arithmetic.js";
 import * as avgPool2d from "./avgPool2d.js";
 import * as batchNorm from "./batchNorm.js";
 import * as conv2d from "./conv2d.js";
+import * as filter2d from "./filter2d.js";
 import * as im2col from "./im2col.js";
 import * as loss from "./loss.js";
 import * as matmul from "./matmul.js";
@@ -21,6 +22,7 @@ export interface Room {
 export const rooms: Readonly<Record<string, Room>> = {
   conv2d,
   im2col,
+  filter2d,
   matmul,
   maxPool2d,
   avgPool2d,

@@ -103,13 +103,14 @@ export const attributeBugs: readonly PlantedAttribute[] = [
   { name: "weight decay forgotten", ops: ["sgd"], bug: change("weightDecay", () => 0) },
   { name: "fill with zeros always", ops: ["fill"], bug: change("value", () => 0) },
   { name: "scale forgotten", ops: ["rescale"], bug: change("scale", () => 1) },
-  { name: "offset forgotten", ops: ["rescale"], bug: change("offset", () => 0) },
+  { name: "offset forgotten", ops: ["rescale", "filter2d"], bug: change("offset", () => 0) },
 ];
 
 /** Attributes that no bug can misread into a wrong result. */
 export const harmlessAttributes: Readonly<Record<string, string>> = {
   algorithm: "chooses how, not what: explain() is compared instead",
   exact: "chooses how, not what",
+  toBytes: "says what the dtype of the result says as well: where they differ the Program is refused",
 };
 
 /** The backend, but every step of `op` reaches it with the bug's attributes. */

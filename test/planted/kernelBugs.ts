@@ -29,7 +29,7 @@ function forEach(t: Tensor, visit: (index: number, pixel: number, channel: numbe
 
 /** The result that a bug shows in: the first one present. */
 function resultOf(operands: AnyOperands): Tensor {
-  for (const name of ["y", "dx", "dfilter", "columns", "dlogits", "dprediction", "loss", "shift", "newParameter"]) {
+  for (const name of ["y", "dx", "dfilter", "dkernel", "columns", "dlogits", "dprediction", "loss", "shift", "newParameter"]) {
     const tensor = operands[name];
     if (tensor !== undefined) return tensor;
   }
@@ -44,7 +44,7 @@ const elementwise: readonly OpName[] = [
   "rescale",
   "batchNorm.inference",
 ];
-const widths: readonly OpName[] = [...elementwise, "conv2d", "matmul", "maxPool2d", "avgPool2d", "softmax"];
+const widths: readonly OpName[] = [...elementwise, "conv2d", "filter2d", "matmul", "maxPool2d", "avgPool2d", "softmax"];
 
 const tail = (width: number): PlantedKernel => ({
   name: `channels after the last ${String(width)} left out`,
@@ -128,6 +128,9 @@ const lowPrecision: PlantedKernel = {
     "conv2d",
     "conv2d.backwardInput",
     "conv2d.backwardFilter",
+    "filter2d",
+    "filter2d.backwardInput",
+    "filter2d.backwardKernel",
     "matmul",
     "avgPool2d",
     "batchNorm.train",

@@ -104,7 +104,8 @@ const commitOps: Partial<Record<string, readonly number[]>> = { sgd: [0, 2], "ba
 export function layoutsOf(stepCase: StepCase): Layout[] {
   if (stepCase.op in commitOps) return ["dense"];
   if (stepCase.op === "batchNorm.fold") return ["constant"];
-  const layouts: Layout[] = ["dense", "guarded"];
+  const layouts: Layout[] = ["dense"];
+  if (stepCase.results.every((result) => result?.dtype !== "u8")) layouts.push("guarded");
   if (stepCase.operands.some((operand) => operand?.parameter === true)) layouts.push("constant");
   if (stepCase.inPlace !== undefined) layouts.push("inPlace");
   return layouts;
@@ -138,7 +139,7 @@ function denseProgram(stepCase: StepCase, layout: "dense" | "constant"): BuiltPr
   const results = stepCase.results.map((spec, i) => {
     if (spec === undefined) return -1;
     return builder.dense(
-      builder.storage(inPrepare ? "prepared" : "output", "f32", sizeOf(spec.shape), `result${String(i)}`),
+      builder.storage(inPrepare ? "prepared" : "output", spec.dtype ?? "f32", sizeOf(spec.shape), `result${String(i)}`),
       spec,
     );
   });

@@ -1,5 +1,5 @@
 /** Runs one case on one backend and says what is wrong with it. */
-import type { Backend, InputArray } from "../../lib/backend/backend.js";
+import type { Backend, InputArray, OutputArray } from "../../lib/backend/backend.js";
 import type { Dtype } from "../../lib/graph/program.js";
 import { difference } from "./compare.js";
 import { nativeRounding, referenceRounding, sizeOf } from "./oracle/index.js";
@@ -68,7 +68,9 @@ function runOnce(
       const live = sizeOf(liveShape(stepCase.operands[source]!, rows));
       return arrayOf(storages[i]!.dtype, values[source]!.subarray(0, live));
     });
-    const outputs = executable.run(inputs, { rows, learningRate: stepCase.learningRate ?? 0 });
+    const outputs = executable
+      .run<OutputArray>(inputs, { rows, learningRate: stepCase.learningRate ?? 0 })
+      .map((output) => (output instanceof Float32Array ? output : Float32Array.from(output)));
     const failures: string[] = [];
     const { algorithm, kernel, declined } = executable.explain()[built.step]!;
     if (

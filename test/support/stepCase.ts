@@ -18,6 +18,8 @@ export interface OperandSpec {
 export interface ResultShape {
   readonly shape: readonly number[];
   readonly batched?: boolean;
+  /** Default f32. What is u8 can only be an output, never lie in an arena. */
+  readonly dtype?: Dtype;
 }
 
 export interface StepCase {

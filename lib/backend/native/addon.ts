@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { StriateError } from "../../errors.js";
 import { opSchemas } from "../../graph/opSchema.js";
 import { packageFile } from "../../packageFile.js";
-import type { InputArray, StepExplanation } from "../backend.js";
+import type { InputArray, OutputArray, StepExplanation } from "../backend.js";
 
 /** Opaque objects that own native memory; a type tag in the addon tells them apart. */
 declare const brand: unique symbol;
@@ -42,7 +42,7 @@ export interface NativeAddon {
   run(
     executable: ExecutableHandle,
     inputs: readonly InputArray[],
-    outputs: readonly Float32Array[],
+    outputs: readonly OutputArray[],
     rows: number,
     learningRate: number,
   ): void;
@@ -50,7 +50,7 @@ export interface NativeAddon {
   profile(
     executable: ExecutableHandle,
     inputs: readonly InputArray[],
-    outputs: readonly Float32Array[],
+    outputs: readonly OutputArray[],
     rows: number,
     learningRate: number,
     milliseconds: Float64Array,
@@ -62,7 +62,7 @@ export interface NativeAddon {
     inputs: readonly InputArray[],
     rows: number,
     learningRate: number,
-  ): Promise<Float32Array[]>;
+  ): Promise<OutputArray[]>;
   abort(id: number): void;
   explain(executable: ExecutableHandle): StepExplanation[];
   dispose(executable: ExecutableHandle): void;

@@ -1,8 +1,8 @@
 /** A Program compiled by the addon. */
 import { StriateError } from "../../errors.js";
 import type { Program, RunScalars } from "../../graph/program.js";
-import type { Executable, InputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
-import { checkRunArguments, portsOf, type Port } from "../ports.js";
+import type { Executable, InputArray, OutputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
+import { checkRunArguments, outputArray, portsOf, type Port } from "../ports.js";
 import type { ExecutableHandle, NativeAddon } from "./addon.js";
 import { encodeProgram } from "./encode.js";
 import { asStriateError, calling } from "./failure.js";
@@ -32,19 +32,23 @@ export class NativeExecutable implements Executable {
     this.outputs = portsOf(program, "output");
   }
 
-  run(inputs: readonly InputArray[], scalars: RunScalars, into: readonly Float32Array[] = []): Float32Array[] {
+  run<Output extends OutputArray = Float32Array>(
+    inputs: readonly InputArray[],
+    scalars: RunScalars,
+    into: readonly Output[] = [],
+  ): Output[] {
     checkRunArguments(this.program, this.inputs, inputs, scalars);
     const { rows, learningRate = 0 } = scalars;
-    const outputs = this.outputs.map((port, i) => into[i] ?? new Float32Array(port.liveSize(rows)));
+    const outputs = this.outputs.map((port, i) => into[i] ?? outputArray(port, rows));
     calling(() => this.addon.run(this.handle, inputs, outputs, rows, learningRate));
-    return outputs;
+    return outputs as Output[];
   }
 
-  async runAsync(
+  async runAsync<Output extends OutputArray = Float32Array>(
     inputs: readonly InputArray[],
     scalars: RunScalars,
     { signal }: RunOptions = {},
-  ): Promise<Float32Array[]> {
+  ): Promise<Output[]> {
     signal?.throwIfAborted();
     checkRunArguments(this.program, this.inputs, inputs, scalars);
     const id = ++lastRun;
@@ -52,7 +56,7 @@ export class NativeExecutable implements Executable {
     try {
       const outputs = this.addon.runAsync(this.handle, id, inputs, scalars.rows, scalars.learningRate ?? 0);
       signal?.addEventListener("abort", abort);
-      return await outputs;
+      return (await outputs) as Output[];
     } catch (error) {
       const known = asStriateError(error);
       throw known instanceof StriateError && known.code === "ERR_STRIATE_ABORTED" ? signal?.reason : known;
@@ -71,7 +75,7 @@ export class NativeExecutable implements Executable {
     const { prepare, steps, commit } = this.program;
     const times = new Float64Array(prepare.length + steps.length + commit.length);
     const start = performance.now();
-    const outputs = this.outputs.map((port) => new Float32Array(port.liveSize(rows)));
+    const outputs = this.outputs.map((port) => outputArray(port, rows));
     calling(() => this.addon.profile(this.handle, inputs, outputs, rows, learningRate, times));
     return { milliseconds: performance.now() - start, steps: times };
   }

@@ -1,7 +1,7 @@
 /** Executables of the reference backend: here or in the worker, the same Runner. */
 import { StriateError } from "../../errors.js";
 import type { Program, RunScalars } from "../../graph/program.js";
-import type { Executable, InputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
+import type { Executable, InputArray, OutputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
 import { checkModeFromEnvironment } from "./poison.js";
 import { Runner } from "./runner.js";
 import type { ReferenceState } from "./state.js";
@@ -49,23 +49,27 @@ export class ReferenceExecutable implements Executable {
     throw new StriateError("ERR_STRIATE_DISPOSED", "executable: it was disposed and cannot run any more");
   }
 
-  run(inputs: readonly InputArray[], scalars: RunScalars, into: readonly Float32Array[] = []): Float32Array[] {
+  run<Output extends OutputArray = Float32Array>(
+    inputs: readonly InputArray[],
+    scalars: RunScalars,
+    into: readonly Output[] = [],
+  ): Output[] {
     const runner = this.usable();
     runner.checkArguments(inputs, scalars);
     return runner.run(inputs, scalars).map((output, i) => {
       into[i]?.set(output);
-      return into[i] ?? output;
+      return into[i] ?? (output as Output);
     });
   }
 
-  async runAsync(
+  async runAsync<Output extends OutputArray = Float32Array>(
     inputs: readonly InputArray[],
     scalars: RunScalars,
     { signal }: RunOptions = {},
-  ): Promise<Float32Array[]> {
+  ): Promise<Output[]> {
     signal?.throwIfAborted();
     this.usable().checkArguments(inputs, scalars);
-    return workerClient().run(this.remote, inputs.map(copyOf), { ...scalars }, signal);
+    return (await workerClient().run(this.remote, inputs.map(copyOf), { ...scalars }, signal)) as Output[];
   }
 
   profile(inputs: readonly InputArray[], scalars: RunScalars): RunProfile {

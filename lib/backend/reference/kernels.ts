@@ -5,6 +5,7 @@ import { addKernel, channelSumKernel, copyKernel, fillKernel, rescaleKernel } fr
 import { avgPool2dBackwardKernel, avgPool2dKernel } from "./avgPool2d.js";
 import * as batchNorm from "./batchNorm.js";
 import { conv2dBackwardFilterKernel, conv2dBackwardInputKernel, conv2dKernel } from "./conv2d.js";
+import { filter2dBackwardInputKernel, filter2dBackwardKernelKernel, filter2dKernel } from "./filter2d.js";
 import { col2imKernel, im2colKernel } from "./im2col.js";
 import type { ReferenceKernel } from "./kernel.js";
 import * as loss from "./loss.js";
@@ -19,6 +20,9 @@ const table: { readonly [Op in OpName]: ReferenceKernel<Op> } = {
   "conv2d.backwardFilter": conv2dBackwardFilterKernel,
   im2col: im2colKernel,
   col2im: col2imKernel,
+  filter2d: filter2dKernel,
+  "filter2d.backwardInput": filter2dBackwardInputKernel,
+  "filter2d.backwardKernel": filter2dBackwardKernelKernel,
   matmul: matmulKernel,
   maxPool2d: maxPool2dKernel,
   "maxPool2d.backward": maxPool2dBackwardKernel,

@@ -280,6 +280,51 @@ function labelled(scores: string, alike: string, scalar: string): Rule {
   };
 }
 
+/** A matrix that every run has whole. */
+function matrix(operands: Named, name: string): string | undefined {
+  const a = operands[name]!;
+  return a.shape.length === 2 && !a.batched ? undefined : `${name} must be a matrix, not batched, got ${show(a)}`;
+}
+
+/** Images and what a kernel leaves of them. */
+function filtered(
+  operands: Named,
+  input: string,
+  output: string,
+  kernel: readonly [number, number],
+): string | undefined {
+  const broken = first(image(operands, input), image(operands, output), sameRows(operands, output, input));
+  if (broken !== undefined) return broken;
+  const [x, y] = [operands[input]!, operands[output]!];
+  const fits =
+    y.shape[1] === x.shape[1]! - kernel[0] + 1 &&
+    y.shape[2] === x.shape[2]! - kernel[1] + 1 &&
+    channelsOf(x) === channelsOf(y);
+  return fits
+    ? undefined
+    : `${output} must be what a kernel of ${kernel.join("x")} leaves of ${input} ${show(x)}, got ${show(y)}`;
+}
+
+const sizesOf = (operand: Operand): [number, number] => [operand.shape[0]!, operand.shape[1]!];
+
+const filter2dRule: Rule = (operands, attributes) => {
+  const { x, y, kernel, right } = operands as { x: Operand; y: Operand; kernel: Operand; right?: Operand };
+  const broken = first(
+    x.dtype === "i32" ? "x must be f32 or u8, got i32" : undefined,
+    matrix(operands, "kernel"),
+    right && matrix(operands, "right"),
+    integer("toBytes", attributes["toBytes"]!, 0, 1),
+    y.dtype === (attributes["toBytes"] === 1 ? "u8" : "f32") ? undefined : `y must not be ${y.dtype}`,
+    y.dtype === "u8" && y.pixelStride !== channelsOf(y) ? "y must be dense where it is u8" : undefined,
+  );
+  if (broken !== undefined) return broken;
+  const [height, columns] = sizesOf(kernel);
+  if (right === undefined) return filtered(operands, "x", "y", [height, columns]);
+  const [terms, width] = sizesOf(right);
+  if (terms !== columns) return `right must have a row for each column of kernel ${show(kernel)}, got ${show(right)}`;
+  return filtered(operands, "x", "y", [height, width]);
+};
+
 const rules: { readonly [Op in OpName]: Rule } = {
   conv2d: (operands, attributes) =>
     first(
@@ -293,6 +338,11 @@ const rules: { readonly [Op in OpName]: Rule } = {
   "conv2d.backwardFilter": convolution("x", "dfilter", "dy"),
   im2col: columnsRule,
   col2im: columnsRule,
+  filter2d: filter2dRule,
+  "filter2d.backwardInput": (operands) =>
+    first(matrix(operands, "kernel"), filtered(operands, "dx", "dy", sizesOf(operands["kernel"]!))),
+  "filter2d.backwardKernel": (operands) =>
+    first(matrix(operands, "dkernel"), filtered(operands, "x", "dy", sizesOf(operands["dkernel"]!))),
   matmul: matmulRule,
   maxPool2d: pool("x", "y"),
   "maxPool2d.backward": (operands, attributes) =>
@@ -375,7 +425,8 @@ const rules: { readonly [Op in OpName]: Rule } = {
 /** Operands that may be something else than f32; their ops look at the dtype themselves. */
 function expectedDtype(op: OpName, name: string): Dtype | undefined {
   if (name === "labels") return "i32";
-  return name === "x" && (op === "rescale" || op === "copy") ? undefined : "f32";
+  if (op === "filter2d" && name === "y") return undefined;
+  return name === "x" && (op === "rescale" || op === "copy" || op === "filter2d") ? undefined : "f32";
 }
 
 /** The rule that a step breaks, or undefined. Operand counts, ids and extents were checked. */

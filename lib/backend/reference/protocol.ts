@@ -1,7 +1,7 @@
 /** What crosses between a thread and its worker. */
 import { OptionError, ShapeError, StriateError } from "../../errors.js";
 import type { Program, RunScalars } from "../../graph/program.js";
-import type { InputArray } from "../backend.js";
+import type { InputArray, OutputArray } from "../backend.js";
 import type { SharedState } from "./state.js";
 
 export type Request =
@@ -25,7 +25,7 @@ export type Request =
   | { readonly kind: "forget"; readonly executable: number };
 
 export type Reply =
-  | { readonly job: number; readonly outputs: Float32Array[] }
+  | { readonly job: number; readonly outputs: OutputArray[] }
   | { readonly job: number; readonly error: SentError }
   | { readonly job: number; readonly aborted: true };
 

@@ -3,15 +3,14 @@
  */
 import type { OpName } from "../../graph/opSchema.js";
 import type { Program, RunScalars, Step } from "../../graph/program.js";
-import type { InputArray, StepExplanation } from "../backend.js";
-import { checkRunArguments, portsOf, type Port } from "../ports.js";
+import type { InputArray, OutputArray, StepExplanation } from "../backend.js";
+import { checkRunArguments, outputArray, portsOf, type Port } from "../ports.js";
 import { attributesOf, operandsOf, type Attributes, type KernelContext, type Operands } from "./kernel.js";
 import { kernelOf } from "./kernels.js";
 import { heldRead, heldUpdate, heldWrite } from "./lock.js";
 import { planPoison, poison } from "./poison.js";
 import type { StateMemory } from "./state.js";
 import { viewOf, type Tensor, type TensorData } from "./tensor.js";
-import { isBatched } from "./verify.js";
 
 /** What a run asks of its caller, and tells it. All of it is absent in synchronous runs. */
 export interface RunControl {
@@ -47,8 +46,8 @@ interface Binding {
 const nothing = new Float32Array(0);
 
 export class Runner {
-  private readonly batched: readonly boolean[];
   private readonly inputs: readonly Port[];
+  private readonly outputs: readonly Port[];
   private readonly trains: boolean;
   private readonly deadAfter: readonly (readonly number[])[] | undefined;
   /** The memory of arena and prepared storages, made by the first run. */
@@ -62,16 +61,10 @@ export class Runner {
     private readonly memory: StateMemory,
     checkMode: boolean,
   ) {
-    this.batched = program.storages.map((_, i) => isBatched(program, i));
     this.inputs = portsOf(program, "input");
+    this.outputs = portsOf(program, "output");
     this.trains = program.commit.length > 0;
     this.deadAfter = checkMode ? planPoison(program) : undefined;
-  }
-
-  /** Elements that a caller gets from a storage when `rows` rows are live. */
-  private liveSize(storage: number, rows: number): number {
-    const { size } = this.program.storages[storage]!;
-    return this.batched[storage] ? (size / this.program.rows) * rows : size;
   }
 
   /** @throws StriateError ERR_STRIATE_ARGUMENT where inputs or scalars do not fit the Program */
@@ -84,7 +77,7 @@ export class Runner {
    * @param times receives the milliseconds of each step
    * @throws AbortedRun where `control` says so, or what a step throws
    */
-  run(inputs: readonly InputArray[], scalars: RunScalars, control?: RunControl, times?: Float64Array): Float32Array[] {
+  run(inputs: readonly InputArray[], scalars: RunScalars, control?: RunControl, times?: Float64Array): OutputArray[] {
     const { lock } = this.memory;
     const held = this.trains ? heldUpdate : heldRead;
     if (this.trains) lock.acquireUpdate();
@@ -106,7 +99,7 @@ export class Runner {
     scalars: RunScalars,
     control: RunControl | undefined,
     times: Float64Array | undefined,
-  ): Float32Array[] {
+  ): OutputArray[] {
     const { lock } = this.memory;
     const context = { rows: scalars.rows, learningRate: scalars.learningRate ?? 0 };
     const runStep = (step: BoundStep, index: number): void => {
@@ -164,18 +157,18 @@ export class Runner {
   }
 
   /** Gives every buffer its memory for this run; returns the outputs, new for each run. */
-  private attach({ tensors, rows }: Binding, inputs: readonly InputArray[]): Float32Array[] {
+  private attach({ tensors, rows }: Binding, inputs: readonly InputArray[]): OutputArray[] {
     const { storages, buffers } = this.program;
     this.own ??= storages.map(({ kind, size }) =>
       kind === "arena" || kind === "prepared" ? new Float32Array(size) : nothing,
     );
-    const outputs: Float32Array[] = [];
+    const outputs: OutputArray[] = [];
     let nextInput = 0;
     const memory = storages.map(({ kind, name }, i): TensorData => {
       if (kind === "input") return inputs[nextInput++]!;
       if (kind === "state") return this.memory.tensor(name);
       if (kind !== "output") return this.own![i]!;
-      const output = new Float32Array(this.liveSize(i, rows));
+      const output = outputArray(this.outputs[outputs.length]!, rows);
       outputs.push(output);
       return output;
     });

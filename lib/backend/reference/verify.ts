@@ -89,8 +89,8 @@ function checkStorage(where: string, storage: Storage, stateSize: (name: string)
   const { kind, dtype, size, name } = storage;
   if (!kinds.includes(kind)) refuse(where, `kind must be one of ${kinds.join(", ")}, got ${kind}`);
   if (!dtypes.includes(dtype)) refuse(where, `dtype must be one of ${dtypes.join(", ")}, got ${dtype}`);
-  if (dtype !== "f32" && kind !== "input")
-    refuse(where, `only inputs may hold i32 or u8, got ${dtype} for kind ${kind}`);
+  if (dtype !== "f32" && kind !== "input" && !(dtype === "u8" && kind === "output"))
+    refuse(where, `only inputs may hold i32, only inputs and outputs u8, got ${dtype} for kind ${kind}`);
   checkCount(where, "size", size, 1, maxElements);
   if (kind !== "state") return;
   const expected = stateSize(name);
@@ -143,7 +143,7 @@ function measure(buffer: Buffer): { pixels: number; channels: number; end: numbe
 }
 
 /** Whether a run passes or gets the live rows of a storage only: some buffer on it is batched. */
-export function isBatched(program: Program, storage: number): boolean {
+function isBatched(program: Program, storage: number): boolean {
   return program.buffers.some((buffer) => buffer.storage === storage && buffer.batched);
 }
 

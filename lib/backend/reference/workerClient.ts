@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type { Worker } from "node:worker_threads";
 import { StriateError } from "../../errors.js";
 import type { Program, RunScalars } from "../../graph/program.js";
-import type { InputArray } from "../backend.js";
+import type { InputArray, OutputArray } from "../backend.js";
 import { jobHolds, jobPhase, jobWords, receiveError, type Reply, type Request } from "./protocol.js";
 import type { StateMemory } from "./state.js";
 
@@ -18,7 +18,7 @@ export interface RemoteExecutable {
 interface Job {
   readonly words: Int32Array;
   readonly memory: StateMemory;
-  readonly resolve: (outputs: Float32Array[]) => void;
+  readonly resolve: (outputs: OutputArray[]) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -44,7 +44,7 @@ class WorkerClient {
     inputs: InputArray[],
     scalars: RunScalars,
     signal?: AbortSignal,
-  ): Promise<Float32Array[]> {
+  ): Promise<OutputArray[]> {
     return new Promise((resolve, reject) => {
       const job = ++this.lastJob;
       const words = new Int32Array(new SharedArrayBuffer(4 * jobWords));

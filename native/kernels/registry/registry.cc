@@ -8,8 +8,8 @@ namespace {
 
 // In the order of opSchema.ts, which native.ts compares with this when the addon is loaded.
 constexpr std::span<const OpEntry> kRooms[] = {
-    kConv2dOps,     kIm2colOps,     kMatmulOps,  kMaxPool2dOps, kAvgPool2dOps, kBatchNormOps,
-    kArithmeticOps, kActivationOps, kSoftmaxOps, kLossOps,      kSgdOps,
+    kConv2dOps,    kIm2colOps,     kFilter2dOps,   kMatmulOps,  kMaxPool2dOps, kAvgPool2dOps,
+    kBatchNormOps, kArithmeticOps, kActivationOps, kSoftmaxOps, kLossOps,      kSgdOps,
 };
 
 }  // namespace

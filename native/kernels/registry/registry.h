@@ -7,6 +7,7 @@ namespace striate {
 
 extern const OpEntry kConv2dOps[3];
 extern const OpEntry kIm2colOps[2];
+extern const OpEntry kFilter2dOps[3];
 extern const OpEntry kMatmulOps[1];
 extern const OpEntry kMaxPool2dOps[2];
 extern const OpEntry kAvgPool2dOps[2];

@@ -65,6 +65,10 @@ void copyStream(const float* x, float* y) {
 void loadU8Partial(const uint8_t* x, float* y, int n) {
   (n == Vec::width ? Vec::loadU8(x) : Vec::loadU8Partial(x, n)).store(y);
 }
+void storeU8Partial(const float* x, uint8_t* y, int n) {
+  const Vec v = Vec::load(x);
+  n == Vec::width ? v.storeU8(y) : v.storeU8Partial(y, n);
+}
 void transposeOf(const float* x, float* y) {
   Vec rows[Vec::width];
   for (int i = 0; i < Vec::width; ++i) rows[i] = Vec::load(x + i * Vec::width);
@@ -77,9 +81,9 @@ float reduceMaxPropagateOf(const float* x) { return reduceMaxPropagate(Vec::load
 }  // namespace
 }  // namespace striate
 
-#define STRIATE_SIMD_TABLE                                                                                             \
-  {                                                                                                                    \
-    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll, striate::lanes,      \
-        striate::copyPartial, striate::copyStream, striate::loadU8Partial, striate::transposeOf, striate::reduceAddOf, \
-        striate::reduceMaxPropagateOf                                                                                  \
+#define STRIATE_SIMD_TABLE                                                                                        \
+  {                                                                                                               \
+    striate::Vec::width, striate::expAll, striate::logAll, striate::sigmoidAll, striate::tanhAll, striate::lanes, \
+        striate::copyPartial, striate::copyStream, striate::loadU8Partial, striate::storeU8Partial,               \
+        striate::transposeOf, striate::reduceAddOf, striate::reduceMaxPropagateOf                                 \
   }

@@ -17,6 +17,7 @@ struct SimdTable {
   void (*copyPartial)(const float* x, float* y, int n);
   void (*copyStream)(const float* x, float* y);  // one vector, y aligned to it
   void (*loadU8Partial)(const uint8_t* x, float* y, int n);
+  void (*storeU8Partial)(const float* x, uint8_t* y, int n);
   void (*transpose)(const float* x, float* y);  // width x width
   float (*reduceAdd)(const float* x);
   float (*reduceMaxPropagate)(const float* x);

@@ -6,6 +6,7 @@ import { activationBackward } from "./activation.js";
 import { channelSum } from "./arithmetic.js";
 import { batchNormInferenceBackward, batchNormTrain, batchNormTrainBackward } from "./batchNorm.js";
 import { col2im, conv2dBackwardFilter, conv2dBackwardInput, im2col } from "./convolution.js";
+import { filter2dGradient } from "./filter2d.js";
 import { meanSquaredErrorBackward } from "./loss.js";
 import { matmul } from "./matmul.js";
 import { avgPool2dBackward, maxPool2dBackward } from "./pooling.js";
@@ -100,6 +101,7 @@ export const gradientOracles: Readonly<Record<string, GradientOracle>> = {
   ],
   im2col: ([x], _results, dy, attributes, context) => col2im([dy], attributes, shaped(context, x!.shape)),
   col2im: ([columns], _results, dy, attributes, context) => im2col([dy], attributes, shaped(context, columns!.shape)),
+  filter2d: filter2dGradient,
   matmul: product,
   maxPool2d: ([x], _results, dy, attributes, context) =>
     maxPool2dBackward([x, dy], attributes, shaped(context, x!.shape)),

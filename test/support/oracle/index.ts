@@ -10,6 +10,7 @@ import {
   batchNormUpdateStatistics,
 } from "./batchNorm.js";
 import { col2im, conv2d, conv2dBackwardFilter, conv2dBackwardInput, im2col } from "./convolution.js";
+import { filter2d, filter2dBackwardInput, filter2dBackwardKernel } from "./filter2d.js";
 import { meanSquaredError, meanSquaredErrorBackward } from "./loss.js";
 import { matmul } from "./matmul.js";
 import { avgPool2d, avgPool2dBackward, maxPool2d, maxPool2dBackward } from "./pooling.js";
@@ -25,6 +26,9 @@ export const oracles: Readonly<Record<string, Oracle>> = {
   "conv2d.backwardFilter": conv2dBackwardFilter,
   im2col,
   col2im,
+  filter2d,
+  "filter2d.backwardInput": filter2dBackwardInput,
+  "filter2d.backwardKernel": filter2dBackwardKernel,
   matmul,
   maxPool2d,
   "maxPool2d.backward": maxPool2dBackward,

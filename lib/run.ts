@@ -69,6 +69,11 @@ function prepare(
   return { executable: compiled(program), shape: result.shape };
 }
 
+/** What computes one Value from the inputs it is made of: compiled, or from the cache. */
+export function compiledFor(value: Value): Executable {
+  return compiled(lower({ outputs: [{ name: "result", value }] }, { rows: 1 }));
+}
+
 function compiled(program: Program): Executable {
   const backend = selectBackend();
   if (noState?.backend !== backend) {

@@ -29,7 +29,18 @@ function forEach(t: Tensor, visit: (index: number, pixel: number, channel: numbe
 
 /** The result that a bug shows in: the first one present. */
 function resultOf(operands: AnyOperands): Tensor {
-  for (const name of ["y", "dx", "dfilter", "dkernel", "columns", "dlogits", "dprediction", "loss", "shift", "newParameter"]) {
+  for (const name of [
+    "y",
+    "dx",
+    "dfilter",
+    "dkernel",
+    "columns",
+    "dlogits",
+    "dprediction",
+    "loss",
+    "shift",
+    "newParameter",
+  ]) {
     const tensor = operands[name];
     if (tensor !== undefined) return tensor;
   }

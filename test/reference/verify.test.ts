@@ -59,7 +59,11 @@ const malformed: readonly (readonly [path: string, value: unknown, message: stri
   ["storages.0", null, "storage 0: must be an object, got null"],
   ["storages.0.kind", "tape", "storage 0: kind must be one of input, output, state, prepared, arena, got tape"],
   ["storages.0.dtype", "f64", "storage 0: dtype must be one of f32, i32, u8, got f64"],
-  ["storages.5.dtype", "i32", "storage 5: only inputs may hold i32, only inputs and outputs u8, got i32 for kind arena"],
+  [
+    "storages.5.dtype",
+    "i32",
+    "storage 5: only inputs may hold i32, only inputs and outputs u8, got i32 for kind arena",
+  ],
   ["storages.0.size", 2 ** 50, "storage 0: size must be a whole number from 1"],
   ["storages.1.name", "filters", 'storage 1: the State has no tensor "filters"'],
   ["storages.1.size", 200, 'storage 1: State tensor "filter" has 108 elements, the Program expects 200'],

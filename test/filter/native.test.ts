@@ -1,0 +1,4 @@
+process.env["STRIATE_BACKEND"] = "native";
+const { declareFilter } = await import("./suite.js");
+
+declareFilter();

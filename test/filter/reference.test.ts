@@ -1,0 +1,4 @@
+process.env["STRIATE_BACKEND"] = "reference";
+const { declareFilter } = await import("./suite.js");
+
+declareFilter();

@@ -160,7 +160,7 @@ function constantOf(owner: string, constant: number | readonly number[], channel
   const list = typeof constant === "number" ? Array.from({ length: channels }, () => constant) : constant;
   const fine = (value: unknown): boolean =>
     bytes ? Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255 : typeof value === "number";
-  if (Array.isArray(list) && list.length === channels && list.every(fine)) return [...list] as number[];
+  if (Array.isArray(list) && list.length === channels && list.every(fine)) return list.slice() as number[];
   const values = bytes ? "whole numbers from 0 to 255, as the image holds," : "numbers";
   throw new OptionError(
     "constant",

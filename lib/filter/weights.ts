@@ -53,7 +53,7 @@ function fromRows(owner: string, rows: Kernel): Weights {
 }
 
 function fromTensor(owner: string, kernel: Tensor): Weights {
-  const { shape, data } = (kernel ?? {}) as Partial<Tensor>;
+  const { shape, data } = ((kernel as Tensor | null) ?? {}) as Partial<Tensor>;
   if (!Array.isArray(shape) || shape.length !== 2 || !ArrayBuffer.isView(data)) {
     const got = Array.isArray(shape) ? `a tensor ${showValue(shape)}` : showValue(kernel);
     throw new OptionError("kernel", `${owner}: kernel must be rows of numbers or a tensor [height, width], got ${got}`);

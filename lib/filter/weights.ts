@@ -30,7 +30,9 @@ export function weightsOf(owner: string, kernel: KernelInput): Weights {
     }
     return weightsOf(owner, kernels[kernel]());
   }
-  const weights = Array.isArray(kernel) ? fromRows(owner, kernel as Kernel) : fromTensor(owner, kernel as Tensor);
+  const weights = Array.isArray(kernel)
+    ? fromRows(owner, kernel as Kernel)
+    : fromTensor(owner, kernel as Tensor | null);
   const wrong = weights.values.findIndex((weight) => !Number.isFinite(weight));
   if (wrong >= 0) {
     const [row, column] = [Math.floor(wrong / weights.width), wrong % weights.width];
@@ -52,8 +54,8 @@ function fromRows(owner: string, rows: Kernel): Weights {
   return { height, width, values: Float64Array.from(rows.flat()) };
 }
 
-function fromTensor(owner: string, kernel: Tensor): Weights {
-  const { shape, data } = ((kernel as Tensor | null) ?? {}) as Partial<Tensor>;
+function fromTensor(owner: string, kernel: Partial<Tensor> | null): Weights {
+  const { shape, data } = kernel ?? {};
   if (!Array.isArray(shape) || shape.length !== 2 || !ArrayBuffer.isView(data)) {
     const got = Array.isArray(shape) ? `a tensor ${showValue(shape)}` : showValue(kernel);
     throw new OptionError("kernel", `${owner}: kernel must be rows of numbers or a tensor [height, width], got ${got}`);

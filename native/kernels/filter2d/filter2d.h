@@ -10,13 +10,13 @@
 // Each number of y is summed in the order of the kernel's rows, beginning with `offset`, wherever it stands in its row,
 // band or task: tiles of an image have the bits of the whole.
 //
-// 12 megapixels of RGB, bytes to bytes, Zen 4, avx2, ms with one thread / two (59 billion products a second and thread are
-// the limit: 5.5, 15, 49 and 137 ms; reading and writing 72 MB take 3 to 7):
+// 12 megapixels of RGB, bytes to bytes, Zen 4, avx2, ms with one thread / two (59 billion products a second and thread
+// are the limit: 5.5, 15, 49 and 137 ms; reading and writing 72 MB take 3 to 7):
 //   direct    3x3 18 / 8.7   5x5 34 / 19   9x9 91 / 49   15x15 245 / 131
 //   1 term    3x3 16 / 9.5   5x5 22 / 13   9x9 30 / 17   15x15  43 /  25
 //   2 terms   3x3 22 / 13    5x5 33 / 18   9x9 50 / 26   15x15  77 /  39
-// Against sharp's convolve and OpenCV's filter2D that leaves integers (16 bits, twice the products an instruction) nothing
-// to win: see bench/README.md.
+// Against sharp's convolve and OpenCV's filter2D that leaves integers (16 bits, twice the products an instruction)
+// nothing to win: see bench/README.md.
 //
 // Bytes become floats once per row and strip of columns, in a ring of kh + 1 rows that stays in the second level cache.
 //

@@ -14,5 +14,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(exitCodes.done);
 });
 
-const terminal = { out: process.stdout, error: process.stderr };
+const terminal = { input: process.stdin, out: process.stdout, error: process.stderr };
 process.exitCode = await runCommandLine(process.argv.slice(2), terminal, controller.signal);

@@ -1,45 +1,15 @@
 /** `striate predict`: what a saved model takes images for. */
 import { basename } from "node:path";
 import { digits, loadModel, StriateError } from "../index.js";
-import { nonEmpty, UsageError, type CommandSpec, type OptionValues } from "./commandLine.js";
+import { UsageError } from "./command.js";
 import { fitInk, readGreyImage } from "./inkImage.js";
 import { beside, inkPicture, probabilityLines } from "./picture.js";
-import type { Terminal } from "./terminal.js";
+import type { CommandContext } from "./terminal.js";
 
-const options = {
-  model: {
-    short: "m",
-    placeholder: "DIR",
-    help: "folder that train has written",
-    default: "digits-model",
-    parse: nonEmpty,
-  },
-  digit: {
-    short: "d",
-    placeholder: "N,...",
-    help: "numbers of digits of the data set, 0 to 1796",
-    default: [] as readonly number[],
-    defaultText: "",
-    parse: (text: string): readonly number[] => {
-      const numbers = text.split(",");
-      if (!numbers.every((number) => /^\d+$/.test(number) && Number(number) < 1797)) {
-        throw new RangeError("whole numbers from 0 to 1796 with commas between them");
-      }
-      return numbers.map(Number);
-    },
-  },
-} as const;
-
-export const predictCommand = {
-  name: "predict",
-  summary: "Classifies digits of the data set, or pictures from files, with a saved model",
-  positionals: "[FILE...]",
-  options,
-  notes: [
-    "A FILE is a PNG, JPEG or whatever else the package sharp reads, which must be installed beside striate:",
-    "one digit, dark on light or light on dark. It is cut out, scaled and centred as the data set was.",
-  ].join("\n"),
-} satisfies CommandSpec;
+export interface PredictOptions {
+  readonly model: string;
+  readonly digit: readonly number[];
+}
 
 /** One image to classify, and what to print above the answer. */
 interface Subject {
@@ -60,15 +30,14 @@ async function fromDataset(numbers: readonly number[]): Promise<Subject[]> {
 
 /** Runs the command. */
 export async function predict(
-  values: OptionValues<typeof options>,
   files: readonly string[],
-  terminal: Terminal,
-  signal: AbortSignal,
+  options: PredictOptions,
+  { terminal, signal }: CommandContext,
 ): Promise<void> {
-  if (values.digit.length === 0 && files.length === 0) {
+  if (options.digit.length === 0 && files.length === 0) {
     throw new UsageError("predict", "needs --digit N or the names of image files");
   }
-  const model = await loadModel(values.model);
+  const model = await loadModel(options.model);
   const [height, width, channels] = model.inputShape;
   const [classCount] = model.outputShape;
   if (model.inputShape.length !== 3 || channels !== 1 || model.outputShape.length !== 1) {
@@ -78,7 +47,7 @@ export async function predict(
       `predict: needs a model from grey images to classes, [height, width, 1] -> [classes], got ${shapes}`,
     );
   }
-  if (values.digit.length > 0 && (height !== 8 || width !== 8)) {
+  if (options.digit.length > 0 && (height !== 8 || width !== 8)) {
     throw new StriateError(
       "ERR_STRIATE_DATA",
       `predict: --digit has images of 8x8, the model takes ${height}x${width}`,
@@ -90,7 +59,7 @@ export async function predict(
       ? named.map(String)
       : Array.from({ length: classCount! }, (_, index) => String(index));
 
-  const subjects = await fromDataset(values.digit);
+  const subjects = await fromDataset(options.digit);
   for (const file of files) {
     const pixels = fitInk(await readGreyImage(file), height!, width!);
     subjects.push({ title: basename(file), pixels });

@@ -1,59 +1,45 @@
-/** Where a command prints: results to one stream, progress and errors to the other, as usual on Unix. */
-import { SingleBar } from "cli-progress";
+/** Where a command reads and prints: results to one stream, progress and errors to the other, as usual on Unix. */
+import { styleText } from "node:util";
 
-/** The part of a stream that commands use; `isTTY` as on process.stderr. */
+/** The part of a stream that commands use; `isTTY` and `columns` as on process.stderr. */
 export interface TextStream {
-  write(text: string): unknown;
+  write(data: string | Uint8Array): unknown;
   readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
 }
 
 export interface Terminal {
+  /** What `-` in place of a file's name reads. */
+  readonly input?: AsyncIterable<Uint8Array>;
   readonly out: TextStream;
   readonly error: TextStream;
 }
 
-/** Progress of a training run: a bar that is redrawn on a terminal, a line per epoch in a file or a pipe, or nothing. */
-export interface Progress {
-  /** A batch is done. */
-  batch(loss: number): void;
-  /** An epoch is done; `text` says how it went. */
-  epoch(text: string): void;
-  /** No more will come; leaves the cursor on a new line. */
-  stop(): void;
+/** What runs a command gives it. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** What is on the disk by now: told when the command is interrupted. */
+  saved?: string;
 }
 
-const silent: Progress = { batch: () => undefined, epoch: () => undefined, stop: () => undefined };
+/** The environment decides (no-color.org, force-color.org), then whether it is a terminal. */
+export function hasColors(stream: TextStream, environment = process.env): boolean {
+  const { NO_COLOR: without = "", FORCE_COLOR: force = "", TERM: kind } = environment;
+  if (without !== "") return false;
+  if (force !== "") return force !== "0" && force !== "false";
+  return stream.isTTY === true && kind !== "dumb";
+}
 
-/**
- * @param label what is trained
- * @param batches of the whole run
- */
-export function showProgress(
-  stream: TextStream,
-  options: { readonly label: string; readonly batches: number; readonly quiet: boolean },
-): Progress {
-  if (options.quiet) return silent;
-  if (stream.isTTY !== true) {
-    return { ...silent, epoch: (text) => void stream.write(`${options.label}  ${text}\n`) };
-  }
-  const bar = new SingleBar({
-    stream: stream as NodeJS.WritableStream,
-    format: `${options.label}  {bar} {percentage} %  {text}`,
-    barCompleteChar: "\u2588",
-    barIncompleteChar: "\u2591",
-    barsize: 24,
-    // A redraw takes longer than a small batch: ten a second are enough for the eye.
-    fps: 10,
-    hideCursor: true,
-  });
-  let text = "";
-  bar.start(options.batches, 0, { text });
-  return {
-    batch: (loss) => bar.increment(1, { text: text === "" ? `loss ${loss.toFixed(4)}` : text }),
-    epoch: (next) => {
-      text = next;
-      bar.update({ text });
-    },
-    stop: () => bar.stop(),
-  };
+type Style = Parameters<typeof styleText>[0];
+
+/** Styles text where the stream shows it. */
+export function painter(stream: TextStream): (style: Style, text: string) => string {
+  const colors = hasColors(stream);
+  return (style, text) => (colors ? styleText(style, text, { validateStream: false }) : text);
+}
+
+/** For `--json`: one value, indented, with a newline. Numbers that JSON has no word for become null. */
+export function writeJson(stream: TextStream, value: unknown): void {
+  stream.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }

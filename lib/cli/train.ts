@@ -2,61 +2,19 @@
 import { stat } from "node:fs/promises";
 import type { Dataset } from "../data/dataset.js";
 import { digits, randomShift, sequential, sgd, type Augment, type Evaluation, type Model } from "../index.js";
-import {
-  nonEmpty,
-  positiveNumber,
-  UsageError,
-  wholeNumber,
-  type CommandSpec,
-  type OptionValues,
-} from "./commandLine.js";
-import { showProgress, type Terminal } from "./terminal.js";
+import { UsageError } from "./command.js";
+import { showProgress } from "./progress.js";
+import type { CommandContext, Terminal } from "./terminal.js";
 
-const options = {
-  epochs: {
-    short: "e",
-    placeholder: "N",
-    help: "passes over the training images",
-    default: 30,
-    parse: wholeNumber(1, 100_000),
-  },
-  "batch-size": { short: "b", placeholder: "N", help: "images in a step", default: 32, parse: wholeNumber(1, 1078) },
-  "learning-rate": {
-    short: "l",
-    placeholder: "X",
-    help: "of the first epoch; falls to 0 along a cosine",
-    default: 0.05,
-    parse: positiveNumber,
-  },
-  seed: {
-    short: "s",
-    placeholder: "N",
-    help: "of initial weights, order and shifts: the same seed repeats a run",
-    default: 1,
-    parse: wholeNumber(0, 2 ** 52),
-  },
-  seeds: {
-    placeholder: "N",
-    help: "train N times, with the seeds from --seed on, and print the mean",
-    default: 1,
-    parse: wholeNumber(1, 1000),
-  },
-  out: { short: "o", placeholder: "DIR", help: "folder of the model", default: "digits-model", parse: nonEmpty },
-  quiet: { short: "q", help: "print results only, no progress", default: false, parse: () => true },
-} as const;
-
-export const trainCommand = {
-  name: "train",
-  summary: "Trains a convolutional net on 1,797 handwritten digits and saves it",
-  options,
-  notes: [
-    "The split is fixed: 1,078 images to train, 360 to choose the epoch (and the seed) by, 359 to test",
-    "once at the end. Softmax regression on the same split is the figure to beat. Ctrl-C stops at",
-    "once; then nothing is written.",
-  ].join("\n"),
-} satisfies CommandSpec;
-
-export type TrainValues = OptionValues<typeof options>;
+export interface TrainOptions {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly seed: number;
+  readonly seeds: number;
+  readonly out: string;
+  readonly quiet: boolean;
+}
 
 type Digits = Dataset<[8, 8, 1], Float32Array>;
 type Classifier = Model<[8, 8, 1], [10]>;
@@ -140,15 +98,15 @@ async function trainAndChoose(
 }
 
 /** Runs the command. */
-export async function train(values: TrainValues, terminal: Terminal, signal: AbortSignal): Promise<void> {
+export async function train(options: TrainOptions, { terminal, signal }: CommandContext): Promise<void> {
   // Better now than after the training.
-  const existing = await stat(values.out).catch(() => undefined);
+  const existing = await stat(options.out).catch(() => undefined);
   if (existing?.isDirectory() === false)
-    throw new UsageError("train", `--out must be a folder, got the file ${values.out}`);
+    throw new UsageError("train", `--out must be a folder, got the file ${options.out}`);
   const { train: trainPart, validation, test, all } = await digits();
   const data = { train: trainPart, validation };
-  const context = { terminal, quiet: values.quiet, signal };
-  const seeds = Array.from({ length: values.seeds }, (_, index) => values.seed + index);
+  const context = { terminal, quiet: options.quiet, signal };
+  const seeds = Array.from({ length: options.seeds }, (_, index) => options.seed + index);
 
   const results: { readonly seed: number; readonly model: Classifier; readonly chosen: Chosen }[] = [];
   for (const seed of seeds) {
@@ -156,18 +114,18 @@ export async function train(values: TrainValues, terminal: Terminal, signal: Abo
     const run = {
       label: seeds.length > 1 ? `seed ${seed}` : "convolutional net",
       model,
-      epochs: values.epochs,
-      batchSize: values["batch-size"],
-      learningRate: values["learning-rate"],
+      epochs: options.epochs,
+      batchSize: options.batchSize,
+      learningRate: options.learningRate,
       weightDecay: 2e-3,
       augment: randomShift({ distance: 1 }),
     };
     results.push({ seed, model, chosen: await trainAndChoose(run, data, context) });
   }
-  const baseline = softmaxRegression().model({ seed: values.seed });
+  const baseline = softmaxRegression().model({ seed: options.seed });
   // Settings of its own, those of the lowest validation loss among the tried; shifts would only hurt it.
   const linear = { epochs: 100, batchSize: 32, learningRate: 0.3, weightDecay: 0, augment: undefined };
-  const quiet = values.quiet || terminal.error.isTTY !== true;
+  const quiet = options.quiet || terminal.error.isTTY !== true;
   await trainAndChoose({ label: "softmax regression", model: baseline, ...linear }, data, { ...context, quiet });
 
   // Everything is chosen: from here on, and only from here, the test images are looked at.
@@ -188,7 +146,7 @@ export async function train(values: TrainValues, terminal: Terminal, signal: Abo
   };
   const saved = convolutionalNet().model({ seed: best.seed, metadata });
   saved.setParameters(best.model.parameters());
-  await saved.save(values.out);
+  await saved.save(options.out);
 
   const lines = results.map(({ seed, chosen }, index) => {
     const choice = `epoch ${chosen.epoch} chosen at ${percent(chosen.accuracy)} validation accuracy`;
@@ -199,6 +157,6 @@ export async function train(values: TrainValues, terminal: Terminal, signal: Abo
     lines.push(`mean test accuracy over ${tested.length} seeds: ${(100 * mean).toFixed(2)} %`);
   }
   lines.push(`softmax regression on the same split: ${percent(baselineAccuracy)}`);
-  lines.push(`saved seed ${best.seed} in ${values.out}`);
+  lines.push(`saved seed ${best.seed} in ${options.out}`);
   terminal.out.write(`${lines.join("\n")}\n`);
 }

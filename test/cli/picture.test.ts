@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { fitInk, readGreyImage, type GreyImage } from "../../lib/cli/inkImage.js";
 import { beside, inkPicture, probabilityLines } from "../../lib/cli/picture.js";
-import { showProgress } from "../../lib/cli/terminal.js";
+import { showProgress } from "../../lib/cli/progress.js";
 
 describe("text", () => {
   test("inkPicture goes from blank to @, two characters to a pixel", () => {

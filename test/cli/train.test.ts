@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommandLine } from "../../lib/cli/run.js";
 import { digits, loadModel } from "../../lib/index.js";
-import { recordingTerminal } from "./terminal.js";
+import { recordingTerminal, run, spawnProgram } from "./terminal.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -16,12 +14,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(folder, { recursive: true });
 });
-
-const run = async (...argv: string[]) => {
-  const terminal = recordingTerminal();
-  const code = await runCommandLine(argv, terminal, new AbortController().signal);
-  return { code, output: terminal.output(), errors: terminal.errors() };
-};
 
 describe("train, predict and info", () => {
   test("train prints an epoch a line, then the results, and saves the model", async () => {
@@ -134,16 +126,10 @@ describe("interruption", () => {
   });
 
   test("Ctrl-C ends the program cleanly", async () => {
-    const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-    const child = spawn(process.execPath, [program, "train", "--epochs", "1000", "--out", join(folder, "interrupted")]);
-    let errors = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      if (!errors.includes("epoch 1/") && (errors + text).includes("epoch 1/")) child.kill("SIGINT");
-      errors += text;
-    });
-    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {
-      child.on("close", (...status) => resolve(status));
-    });
+    const { code, signal, errors } = await spawnProgram(
+      ["train", "--epochs", "1000", "--out", join(folder, "interrupted")],
+      { onErrors: (text, kill) => text.includes("epoch 1/") && !text.includes("interrupted") && kill("SIGINT") },
+    );
     expect([code, signal]).toEqual([130, null]);
     expect(errors.trimEnd().split("\n").at(-1)).toBe("interrupted: nothing was written");
     expect(await readdir(folder)).not.toContain("interrupted");

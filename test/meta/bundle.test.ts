@@ -39,6 +39,12 @@ describe("the built package", () => {
     expect(modules).toEqual(["node:module", "node:path"]);
   });
 
+  test("of the program only the command line is loaded before a command runs: no backend, no layer, no file of models", () => {
+    const { files, modules } = closure("cli/main.js");
+    expect(modules).toEqual(["commander", "node:fs", "node:module", "node:path", "node:util"]);
+    expect(sizeOf(files)).toBeLessThan(30_000);
+  });
+
   test("its ops are those of striate/ops: Values of one are operands of the other", async () => {
     const load = async (entry: string): Promise<unknown> => import(join(dist, entry));
     const striate = (await load("index.js")) as typeof Striate;

@@ -26,6 +26,7 @@ export { backendInfo, setThreads } from "./backend/select.js";
 export type { BackendInfo, BackendName } from "./backend/backend.js";
 export { tensor, assertShape, type Tensor } from "./data/tensor.js";
 export { digits, type Digits } from "./data/digits.js";
+export { parseIdx, readIdx, readIdxDataset, type IdxDataset } from "./data/idx.js";
 export { randomShift, type ImageChange } from "./data/augment.js";
 export type { Batch, Dataset } from "./data/dataset.js";
 export { RandomStream } from "./random/philox.js";

@@ -17,6 +17,7 @@ export {
   type ModelOptions,
   type PredictOptions,
 } from "./training/model.js";
+export type { RunPlan, StepPlan } from "./training/explain.js";
 export type { Activation, LayerGradient, LayerGradients } from "./training/inspect.js";
 export type { ModelProfile, StepTiming } from "./training/profile.js";
 export type { BatchRecord, EpochRecord, Evaluation, FitOptions, History } from "./training/fit.js";

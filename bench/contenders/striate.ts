@@ -1,7 +1,7 @@
 /** Our side. */
 import { readFileSync } from "node:fs";
 import { selectBackend, setThreads as setThreadsOfSources } from "../../lib/backend/select.js";
-import { explainProgram } from "../../lib/training/explain.js";
+import { planOf } from "../../lib/training/explain.js";
 import type { Model } from "../../lib/training/model.js";
 import type { Tensor } from "../../lib/data/tensor.js";
 import { buildNet, isNet } from "../net.js";
@@ -83,7 +83,7 @@ function opForm(work: CalledWork, variant: ContenderRequest["variant"]): Form {
     wrap: (inputs) => inputs,
     call: run,
     callAwaited: (inputs) => executable.runAsync(inputs as readonly InputArray[], { rows }),
-    explain: () => explainProgram(executable),
+    explain: () => String(planOf(executable)),
     close: () => {
       executable.dispose();
       state.dispose();

@@ -26,16 +26,7 @@ export function showProgress(
   if (stream.isTTY !== true) {
     return { ...silent, epoch: (text) => void stream.write(`${options.label}  ${text}\n`) };
   }
-  const bar = new SingleBar({
-    stream: stream as NodeJS.WritableStream,
-    format: `${options.label}  {bar} {percentage} %  {text}`,
-    barCompleteChar: "\u2588",
-    barIncompleteChar: "\u2591",
-    barsize: 24,
-    // A redraw takes longer than a small batch: ten a second are enough for the eye.
-    fps: 10,
-    hideCursor: true,
-  });
+  const bar = makeBar(stream, `${options.label}  {bar} {percentage} %  {text}`);
   let text = "";
   bar.start(options.batches, 0, { text });
   return {
@@ -46,4 +37,35 @@ export function showProgress(
     },
     stop: () => bar.stop(),
   };
+}
+
+/** Progress of work that is all alike: a bar on a terminal, nothing elsewhere. */
+export interface WorkProgress {
+  /** So much more is done. */
+  done(amount: number): void;
+  stop(): void;
+}
+
+/** @param total of what is done */
+export function showWork(
+  stream: TextStream,
+  options: { readonly label: string; readonly total: number; readonly quiet: boolean },
+): WorkProgress {
+  if (options.quiet || stream.isTTY !== true) return { done: () => undefined, stop: () => undefined };
+  const bar = makeBar(stream, `${options.label}  {bar} {percentage} %  {value}/{total}`);
+  bar.start(options.total, 0);
+  return { done: (amount) => bar.increment(amount), stop: () => bar.stop() };
+}
+
+function makeBar(stream: TextStream, format: string): SingleBar {
+  return new SingleBar({
+    stream: stream as NodeJS.WritableStream,
+    format,
+    barCompleteChar: "\u2588",
+    barIncompleteChar: "\u2591",
+    barsize: 24,
+    // A redraw takes longer than a small batch: ten a second are enough for the eye.
+    fps: 10,
+    hideCursor: true,
+  });
 }

@@ -13,46 +13,106 @@ export function stepFlops(program: Program, step: Step): number {
   return flops ? flops(step.inputs.map(shapeOf), results) : sizeOf(results[0] ?? []);
 }
 
-/** The text of `model.explain()`. */
-export function explainProgram(executable: Executable): string {
+/** One step of a run, and how it is computed. */
+export interface StepPlan {
+  /** "prepare": once per version of the parameters; "commit": together, under the writer lock. */
+  readonly phase: "prepare" | "step" | "commit";
+  /** The layer it comes from: "conv2d1". */
+  readonly layer: string;
+  /** The op and what is fused with it: "conv2d1: conv2d + bias + relu". */
+  readonly name: string;
+  /** Shapes, rows first. */
+  readonly inputs: readonly (readonly number[])[];
+  readonly outputs: readonly (readonly number[])[];
+  readonly algorithm: string;
+  readonly kernel: string;
+  /** Algorithms that come first and why they were not taken. */
+  readonly declined: readonly string[];
+  /** Nominal operations: 2 for each multiply-add, padding included. */
+  readonly flops: number;
+}
+
+/** What {@link Model.plan} gives: how a run is executed. `String(plan)` is the text of `model.explain()`. */
+export interface RunPlan {
+  /** The most images in a run. */
+  readonly rows: number;
+  readonly steps: readonly StepPlan[];
+  /** Of a run; what is prepared once is left out. */
+  readonly flops: number;
+  /** Bytes beside the parameters. */
+  readonly memory: {
+    /** What steps pass to each other, and what that would take if nothing were used twice. */
+    readonly arena: number;
+    readonly arenaBeforeReuse: number;
+    readonly packedWeights: number;
+    readonly scratch: number;
+  };
+  toString(): string;
+}
+
+/** How a Program is executed. */
+export function planOf(executable: Executable): RunPlan {
   const { program } = executable;
   const explanations = executable.explain();
-  const lines: string[] = [];
-  let index = 0;
-  let total = 0;
-  for (const list of ["prepare", "steps", "commit"] as const) {
-    if (program[list].length === 0) continue;
-    lines.push(headings[list]);
-    for (const step of program[list]) {
-      const flops = stepFlops(program, step);
-      if (list !== "prepare") total += flops;
-      lines.push(...describeStep(program, step, explanations[index++]!, flops));
-    }
-  }
+  const lists = [
+    ["prepare", program.prepare],
+    ["step", program.steps],
+    ["commit", program.commit],
+  ] as const;
+  const steps = lists
+    .flatMap(([phase, list]) => list.map((step) => ({ phase, step })))
+    .map(({ phase, step }, index) => stepPlan(program, step, phase, explanations[index]!));
   const arena = program.storages.find((storage) => storage.kind === "arena")?.size ?? 0;
-  const packed = explanations.reduce((sum, { packedBytes }) => sum + packedBytes, 0);
-  const scratch = explanations.reduce((largest, { scratchBytes }) => Math.max(largest, scratchBytes), 0);
-  lines.push(
-    `${program.rows} row${program.rows === 1 ? "" : "s"}: ${amount(total)}FLOP a run`,
-    `arena ${bytes(4 * arena)} (${bytes(4 * program.arenaBeforeReuse)} before reuse), packed weights ${bytes(packed)}, scratch ${bytes(scratch)}`,
-  );
-  return lines.join("\n");
+  const plan = {
+    rows: program.rows,
+    steps,
+    flops: steps.reduce((sum, { phase, flops }) => sum + (phase === "prepare" ? 0 : flops), 0),
+    memory: {
+      arena: 4 * arena,
+      arenaBeforeReuse: 4 * program.arenaBeforeReuse,
+      packedWeights: explanations.reduce((sum, { packedBytes }) => sum + packedBytes, 0),
+      scratch: explanations.reduce((largest, { scratchBytes }) => Math.max(largest, scratchBytes), 0),
+    },
+  };
+  return { ...plan, toString: () => planText(plan) };
+}
+
+function stepPlan(program: Program, step: Step, phase: StepPlan["phase"], how: StepExplanation): StepPlan {
+  const shapes = (buffers: readonly number[]) =>
+    buffers.filter((buffer) => buffer >= 0).map((buffer) => program.buffers[buffer]!.shape);
+  return {
+    ...{ phase, layer: step.label, name: stepName(step) },
+    ...{ inputs: shapes(step.inputs), outputs: shapes(step.outputs) },
+    ...{ algorithm: how.algorithm, kernel: how.kernel, declined: how.declined },
+    flops: stepFlops(program, step),
+  };
 }
 
 const headings = {
   prepare: "prepare (once per version of the parameters)",
-  steps: "steps",
+  step: "steps",
   commit: "commit (together, under the writer lock)",
 } as const;
 
-function describeStep(program: Program, step: Step, how: StepExplanation, flops: number): string[] {
-  const shape = (buffer: number): string => (buffer < 0 ? "" : `[${program.buffers[buffer]!.shape.join(", ")}]`);
-  const inputs = step.inputs.map(shape).filter((text) => text !== "");
-  const outputs = step.outputs.map(shape).filter((text) => text !== "");
+function planText({ rows, steps, flops, memory }: Omit<RunPlan, "toString">): string {
+  const lines: string[] = [];
+  for (const phase of ["prepare", "step", "commit"] as const) {
+    const own = steps.filter((step) => step.phase === phase);
+    if (own.length > 0) lines.push(headings[phase], ...own.flatMap(stepLines));
+  }
+  lines.push(
+    `${rows} row${rows === 1 ? "" : "s"}: ${amount(flops)}FLOP a run`,
+    `arena ${bytes(memory.arena)} (${bytes(memory.arenaBeforeReuse)} before reuse), packed weights ${bytes(memory.packedWeights)}, scratch ${bytes(memory.scratch)}`,
+  );
+  return lines.join("\n");
+}
+
+function stepLines({ name, inputs, outputs, algorithm, kernel, flops, declined }: StepPlan): string[] {
+  const list = (shapes: readonly (readonly number[])[]) => shapes.map((shape) => `[${shape.join(", ")}]`).join(" ");
   return [
-    `  ${stepName(step)}  ${inputs.join(" ")} -> ${outputs.join(" ")}`,
-    `      ${how.algorithm}, ${how.kernel}, ${amount(flops)}FLOP`,
-    ...how.declined.map((reason) => `      declined ${reason}`),
+    `  ${name}  ${list(inputs)} -> ${list(outputs)}`,
+    `      ${algorithm}, ${kernel}, ${amount(flops)}FLOP`,
+    ...declined.map((reason) => `      declined ${reason}`),
   ];
 }
 
@@ -77,13 +137,14 @@ function fusedParts(step: Step): string[] {
 }
 
 /** 1,234,567 as "1.2 M". */
-function amount(count: number): string {
+export function amount(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(2)} G`;
   if (count >= 1e6) return `${(count / 1e6).toFixed(2)} M`;
   if (count >= 1e3) return `${(count / 1e3).toFixed(1)} k`;
   return `${count} `;
 }
 
-function bytes(count: number): string {
+/** 1,572,864 as "1.5 MiB". */
+export function bytes(count: number): string {
   return count >= 2 ** 20 ? `${(count / 2 ** 20).toFixed(1)} MiB` : `${(count / 2 ** 10).toFixed(1)} KiB`;
 }

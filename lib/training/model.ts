@@ -18,7 +18,7 @@ import { checkSeed, RandomStream } from "../random/philox.js";
 import type { Shape } from "../shape/types.js";
 import { drive, driveSync, type RunLoop } from "./drive.js";
 import { checkImages, CheckedExamples, type Examples } from "./examples.js";
-import { explainProgram } from "./explain.js";
+import { planOf, type RunPlan } from "./explain.js";
 import { profileExecutable, type ModelProfile } from "./profile.js";
 import { checkCount, evaluateLoop, fitLoop, type Evaluation, type FitOptions, type History } from "./fit.js";
 import {
@@ -388,9 +388,21 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
 
   /** How a run is executed: steps, shapes, algorithms and kernels with those that declined, FLOPs, memory. */
   explain(kind: PlanKind = { kind: "predict" }, options: { readonly batchSize?: number } = {}): string {
+    return String(this.plan(kind, options));
+  }
+
+  /**
+   * What explain tells, as data.
+   * @example
+   * ```ts
+   * const { memory, steps } = model.plan({ kind: "predict" }, { batchSize: 1 });
+   * console.log(memory.packedWeights, steps.map(({ kernel }) => kernel));
+   * ```
+   */
+  plan(kind: PlanKind = { kind: "predict" }, options: { readonly batchSize?: number } = {}): RunPlan {
     if (kind.kind === "train") this.holdSlots(kind.optimizer);
     const rows = checkCount("batchSize", options.batchSize ?? 32);
-    return explainProgram(this.plans.get({ ...kind, rows, inputDtype: "f32" }));
+    return planOf(this.plans.get({ ...kind, rows, inputDtype: "f32" }));
   }
 
   /**

@@ -1,0 +1,33 @@
+/** What commands need to know of a saved model, beside what it computes. */
+import { loadModel, StriateError, type Model } from "../index.js";
+
+/** A model that takes images and tells classes. */
+export interface Classifier {
+  readonly model: Model<readonly [height: number, width: number, channels: number], readonly [number]>;
+  /** As many as it has outputs: the names it was saved with, or numbers. */
+  readonly classes: readonly string[];
+}
+
+/**
+ * Loads a model, for the command in whose name it is refused.
+ *
+ * @throws StriateError unless it goes from [height, width, channels] to [classes]
+ */
+export async function loadClassifier(command: string, folder: string): Promise<Classifier> {
+  const model = await loadModel(folder);
+  const { inputShape, outputShape, metadata } = model;
+  if (inputShape.length !== 3 || outputShape.length !== 1) {
+    const shapes = `[${inputShape.join(", ")}] -> [${outputShape.join(", ")}]`;
+    throw new StriateError(
+      "ERR_STRIATE_DATA",
+      `${command}: needs a model from images to classes, [height, width, channels] -> [classes], got ${shapes}`,
+    );
+  }
+  const count = outputShape[0]!;
+  const { classes: named } = metadata;
+  const classes =
+    Array.isArray(named) && named.length === count
+      ? named.map(String)
+      : Array.from({ length: count }, (_, index) => String(index));
+  return { model: model as unknown as Classifier["model"], classes };
+}

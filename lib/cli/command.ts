@@ -30,23 +30,32 @@ export class CliCommand extends Command {
    *
    * @param flags "-e, --epochs <N>"
    * @param parse reads the text; a RangeError's message says what the value must be
-   * @param absent its value where it is not given, and how the help tells that; undefined shows nothing
+   * @param absent its value where it is not given, and how the help tells that; or "mandatory"
    */
   valueOption<T>(
     flags: string,
     description: string,
     parse: (text: string) => T,
-    absent?: { value?: T; text?: string },
+    absent?: "mandatory" | { value?: T; text?: string },
   ) {
-    const option = new Option(flags, description).argParser((text) => {
-      try {
-        return parse(text);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        throw new UsageError(this.name(), `${option.long!} must be ${error.message}, got ${JSON.stringify(text)}`);
-      }
-    });
-    if (absent !== undefined) option.default(absent.value, absent.text);
+    const option = new Option(flags, description);
+    option.argParser((text) => this.read(option.long!, parse, text));
+    if (absent === "mandatory") option.makeOptionMandatory();
+    else if (absent !== undefined) option.default(absent.value, absent.text);
     return this.addOption(option);
+  }
+
+  /** An argument that must be given and is checked, as {@link valueOption} does. */
+  valueArgument<T>(name: string, description: string, parse: (text: string) => T) {
+    return this.argument(name, description, (text) => this.read(name.replace(/[<>]/g, ""), parse, text));
+  }
+
+  private read<T>(name: string, parse: (text: string) => T, text: string): T {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new UsageError(this.name(), `${name} must be ${error.message}, got ${JSON.stringify(text)}`);
+    }
   }
 }

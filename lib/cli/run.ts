@@ -30,7 +30,7 @@ export async function runCommandLine(
   try {
     if (argv.length === 0) throw new UsageError("striate", "needs a command");
     await createProgram(context).parseAsync([...argv], { from: "user" });
-    return exitCodes.done;
+    return context.exitCode ?? exitCodes.done;
   } catch (error) {
     // Help or version, which are printed by now.
     if (error instanceof CommanderError) return error.exitCode;

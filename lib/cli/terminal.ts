@@ -21,6 +21,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** What is on the disk by now: told when the command is interrupted. */
   saved?: string;
+  /** Where the answer of a command is no. */
+  exitCode?: number;
 }
 
 /** The environment decides (no-color.org, force-color.org), then whether it is a terminal. */

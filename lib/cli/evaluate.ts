@@ -1,15 +1,12 @@
 /** `striate evaluate`: how good a saved model is, class by class. */
-import { assertShape, ShapeError } from "../index.js";
-import { UsageError } from "./command.js";
-import { digitData, folderData, percent, type Images, type LabelledData } from "./labelledData.js";
+import { classify } from "../visualize/index.js";
+import { partOf, percent, readData, type DataOptions, type Images } from "./labelledData.js";
 import { showWork } from "./progress.js";
-import { loadClassifier, type Classifier } from "./savedModel.js";
+import { checkImageSize, loadClassifier, type Classifier } from "./savedModel.js";
 import { tableLines } from "./table.js";
 import { painter, writeJson, type CommandContext } from "./terminal.js";
 
-export interface EvaluateOptions {
-  readonly data?: string;
-  readonly part: "test" | "train";
+export interface EvaluateOptions extends DataOptions {
   readonly batchSize: number;
   readonly quiet: boolean;
   readonly json: boolean;
@@ -19,9 +16,9 @@ export interface EvaluateOptions {
 export async function evaluate(folder: string, options: EvaluateOptions, context: CommandContext): Promise<void> {
   const classifier = await loadClassifier("evaluate", folder);
   const { classes } = classifier;
-  const data =
-    options.data === undefined ? await digitData() : await folderData(options.data, { validation: 0, classes });
-  const images = partOf(data, options);
+  const data = await readData(options, { validation: 0, classes });
+  const images = partOf("evaluate", data, options.part);
+  checkImageSize("evaluate", classifier, images);
   const { loss, counts } = await measure(classifier, images, options, context);
   const count = images.labels.length;
   const right = counts.reduce((sum, row, label) => sum + row[label]!, 0);
@@ -45,13 +42,6 @@ export async function evaluate(folder: string, options: EvaluateOptions, context
   terminal.out.write(`${[...lines, paint("bold", heading!), ...table].join("\n")}\n`);
 }
 
-function partOf(data: LabelledData, { part }: EvaluateOptions): Images {
-  const images = data[part];
-  if (images === undefined)
-    throw new UsageError("evaluate", `${data.name} has no test part; --part train measures by the other`);
-  return images;
-}
-
 /** The mean cross-entropy, and how many images of each class (row) were taken for which (column). */
 async function measure(
   { model, classes }: Classifier,
@@ -61,15 +51,6 @@ async function measure(
 ): Promise<{ loss: number; counts: number[][] }> {
   const [total, ...shape] = images.shape;
   const size = images.data.length / total;
-  try {
-    assertShape(images, ["batch", ...model.inputShape], "evaluate: images");
-  } catch (error) {
-    if (!(error instanceof ShapeError)) throw error;
-    const [wanted, got] = [model.inputShape, shape].map((each) => each.join("x"));
-    throw new ShapeError("images", `evaluate: the model takes images of ${wanted!}, these are ${got!}`, {
-      cause: error,
-    });
-  }
   const counts = classes.map(() => classes.map(() => 0));
   let loss = 0;
   // Slices as large as progress is to be shown in.
@@ -83,21 +64,14 @@ async function measure(
         data: images.data.subarray(start * size, (start + own.length) * size),
       };
       loss += own.length * (await model.evaluate({ images: part, labels: own }, { signal, batchSize })).loss;
-      const { data: scores } = await model.predict(part, { signal, batchSize });
-      own.forEach((label, row) => counts[label]![largest(scores, row * classes.length, classes.length)]!++);
+      const answers = await classify(model, { images: part, labels: own, classes }, { signal, batchSize });
+      answers.counts.forEach((row, label) => row.forEach((count, answer) => (counts[label]![answer]! += count)));
       progress.done(own.length);
     }
   } finally {
     progress.stop();
   }
   return { loss: loss / total, counts };
-}
-
-/** The first of the largest of some values, counted from `start`. */
-function largest(values: Float32Array, start: number, count: number): number {
-  let best = 0;
-  for (let i = 1; i < count; ++i) if (values[start + i]! > values[start + best]!) best = i;
-  return best;
 }
 
 /** Null where there is nothing to take a share of. */

@@ -1,6 +1,7 @@
 /** The images that commands train with and measure by: the embedded digits, or a folder of IDX files. */
 import { basename, resolve } from "node:path";
 import { stratifiedSplit, subset, type Dataset } from "../data/dataset.js";
+import { UsageError } from "./command.js";
 import { digits, RandomStream, readIdxDataset, StriateError } from "../index.js";
 
 export type Images = Dataset<readonly [height: number, width: number, channels: number]>;
@@ -16,7 +17,7 @@ export interface LabelledData {
   readonly test: Images | undefined;
 }
 
-export async function digitData(): Promise<LabelledData> {
+async function digitData(): Promise<LabelledData> {
   const { train, validation, test } = await digits();
   return { name: "UCI Optical Recognition of Handwritten Digits", train, validation, test };
 }
@@ -26,7 +27,7 @@ export async function digitData(): Promise<LabelledData> {
  *
  * @param options.validation from 0 to below 1; 0 holds nothing out
  */
-export async function folderData(
+async function folderData(
   folder: string,
   options: { readonly validation: number; readonly classes?: readonly string[] },
 ): Promise<LabelledData> {
@@ -40,6 +41,28 @@ export async function folderData(
     throw new StriateError("ERR_STRIATE_DATA", message);
   }
   return { name, train: subset(train, kept!), validation: subset(train, held!), test };
+}
+
+/** What commands that judge a model take. */
+export interface DataOptions {
+  /** Folder of IDX files; absent: the digits. */
+  readonly data?: string;
+  readonly part: "test" | "train";
+}
+
+/** The digits, or a folder. */
+export async function readData(
+  { data }: Pick<DataOptions, "data">,
+  options: Parameters<typeof folderData>[1],
+): Promise<LabelledData> {
+  return data === undefined ? digitData() : folderData(data, options);
+}
+
+/** @throws UsageError where there is no such part */
+export function partOf(command: string, data: LabelledData, part: DataOptions["part"]): Images {
+  const images = data[part];
+  if (images !== undefined) return images;
+  throw new UsageError(command, `${data.name} has no test part; --part train takes the other`);
 }
 
 /** A share as a percentage, to a place that so many images can tell. */

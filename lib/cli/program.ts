@@ -8,6 +8,7 @@ import type { InspectOptions } from "./inspect.js";
 import type { ImageShape } from "./nets.js";
 import type { PredictOptions } from "./predict.js";
 import { hasColors, painter, type CommandContext } from "./terminal.js";
+import type { ReportOptions } from "./report.js";
 import type { SizeOptions } from "./size.js";
 import type { TrainOptions } from "./train.js";
 import { imageShape, list, nonEmpty, oneOf, paddingOf, pairOf, positiveNumber, share, wholeNumber } from "./values.js";
@@ -43,7 +44,7 @@ export function createProgram(context: CommandContext): CliCommand {
 
 /** In the order in which the help lists them. */
 const commands = [
-  ...[declareTrain, declareEvaluate, declarePredict, declareInspect],
+  ...[declareTrain, declareEvaluate, declarePredict, declareInspect, declareReport],
   ...[declareSize, declareBench, declareInfo, declareHelp],
 ];
 
@@ -164,6 +165,25 @@ function declareInspect(program: CliCommand, context: CommandContext): void {
     .option("--json", "print all of it as JSON, with the algorithms that were declined and why", false)
     .action(async (model: string, options: InspectOptions) =>
       (await import("./inspect.js")).inspect(model, options, context),
+    );
+}
+
+function declareReport(program: CliCommand, context: CommandContext): void {
+  program
+    .command("report")
+    .description("Writes one page about a saved model: curves, mistakes, filters, and what it looks at")
+    .argument("<model>", "folder that train has written")
+    .valueOption("-d, --data <DIR>", "folder of IDX files to judge it by; without it: striate's digits", nonEmpty)
+    .valueOption("--part <NAME>", "test or train", oneOf(["test", "train"]), { value: "test" })
+    .valueOption("-o, --out <FILE>", "the page, in HTML; - is standard output", nonEmpty, { value: "report.html" })
+    .valueOption("--title <TEXT>", "of the page", nonEmpty)
+    .valueOption("--examples <N>", "images to draw feature maps and attributions of", wholeNumber(1, 64), { value: 4 })
+    .valueOption("--ascent-steps <N>", "of the search for what filters respond to; 0: none", wholeNumber(0, 10_000), {
+      value: 64,
+    })
+    .option("-q, --quiet", "no progress", false)
+    .action(async (model: string, options: ReportOptions) =>
+      (await import("./report.js")).report(model, options, context),
     );
 }
 

@@ -43,6 +43,8 @@ export function showProgress(
 export interface WorkProgress {
   /** So much more is done. */
   done(amount: number): void;
+  /** So much is done of so much. */
+  at(done: number, total: number): void;
   stop(): void;
 }
 
@@ -51,10 +53,18 @@ export function showWork(
   stream: TextStream,
   options: { readonly label: string; readonly total: number; readonly quiet: boolean },
 ): WorkProgress {
-  if (options.quiet || stream.isTTY !== true) return { done: () => undefined, stop: () => undefined };
+  if (options.quiet || stream.isTTY !== true)
+    return { done: () => undefined, at: () => undefined, stop: () => undefined };
   const bar = makeBar(stream, `${options.label}  {bar} {percentage} %  {value}/{total}`);
   bar.start(options.total, 0);
-  return { done: (amount) => bar.increment(amount), stop: () => bar.stop() };
+  return {
+    done: (amount) => bar.increment(amount),
+    at: (done, total) => {
+      bar.setTotal(total);
+      bar.update(done);
+    },
+    stop: () => bar.stop(),
+  };
 }
 
 function makeBar(stream: TextStream, format: string): SingleBar {

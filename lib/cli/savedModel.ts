@@ -1,5 +1,7 @@
 /** What commands need to know of a saved model, beside what it computes. */
-import { loadModel, StriateError, type Model } from "../index.js";
+import { loadModel, ShapeError, StriateError, type Model } from "../index.js";
+import { classNames } from "../visualize/confusion.js";
+import type { Images } from "./labelledData.js";
 
 /** A model that takes images and tells classes. */
 export interface Classifier {
@@ -15,7 +17,7 @@ export interface Classifier {
  */
 export async function loadClassifier(command: string, folder: string): Promise<Classifier> {
   const model = await loadModel(folder);
-  const { inputShape, outputShape, metadata } = model;
+  const { inputShape, outputShape } = model;
   if (inputShape.length !== 3 || outputShape.length !== 1) {
     const shapes = `[${inputShape.join(", ")}] -> [${outputShape.join(", ")}]`;
     throw new StriateError(
@@ -23,11 +25,12 @@ export async function loadClassifier(command: string, folder: string): Promise<C
       `${command}: needs a model from images to classes, [height, width, channels] -> [classes], got ${shapes}`,
     );
   }
-  const count = outputShape[0]!;
-  const { classes: named } = metadata;
-  const classes =
-    Array.isArray(named) && named.length === count
-      ? named.map(String)
-      : Array.from({ length: count }, (_, index) => String(index));
-  return { model: model as unknown as Classifier["model"], classes };
+  return { model: model as unknown as Classifier["model"], classes: classNames(model, undefined) };
+}
+
+/** @throws ShapeError where a model does not take such images */
+export function checkImageSize(command: string, { model }: Classifier, { images }: Images): void {
+  const [wanted, got] = [model.inputShape, images.shape.slice(1)].map((shape) => shape.join("x"));
+  if (wanted === got) return;
+  throw new ShapeError("images", `${command}: the model takes images of ${wanted!}, these are ${got!}`);
 }

@@ -7,7 +7,7 @@ import { countNet } from "../layers/summary.js";
 import { UsageError } from "./command.js";
 import { fitAndChoose, type Chosen, type TrainSettings } from "./fitAndChoose.js";
 import { typicalInkShare } from "./inkImage.js";
-import { digitData, folderData, percent, type LabelledData } from "./labelledData.js";
+import { percent, readData, type LabelledData } from "./labelledData.js";
 import { buildNet, defaultNet, softmaxRegression, type ClassifierNet, type ImageShape, type NetName } from "./nets.js";
 import { writeJson, type CommandContext } from "./terminal.js";
 
@@ -42,7 +42,8 @@ interface Result {
 export async function train(options: TrainOptions, context: CommandContext): Promise<void> {
   const out = options.out ?? (options.data === undefined ? "digits-model" : `${basename(resolve(options.data))}-model`);
   await checkOptions(options, out);
-  const data = await readData(options);
+  const names = options.classes === undefined ? {} : { classes: options.classes };
+  const data = await readData(options, { validation: options.validation ?? 0.1, ...names });
   const { terminal, signal } = context;
   const [, ...shape] = data.train.images.shape;
   const { classes } = data.train;
@@ -125,12 +126,6 @@ async function checkOptions(options: TrainOptions, out: string): Promise<void> {
   if (options.validation === 0 && options.seeds > 1) {
     throw new UsageError("train", "--seeds needs images to choose the seed by, --validation 0 leaves none");
   }
-}
-
-async function readData(options: TrainOptions): Promise<LabelledData> {
-  if (options.data === undefined) return digitData();
-  const names = options.classes === undefined ? {} : { classes: options.classes };
-  return folderData(options.data, { validation: options.validation ?? 0.1, ...names });
 }
 
 function chosenSettings(options: TrainOptions): TrainSettings {

@@ -6,7 +6,8 @@ import { gzipSync } from "node:zlib";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommandLine } from "../../lib/cli/run.js";
-import { digits, loadModel } from "../../lib/index.js";
+import { digits, loadModel, Model } from "../../lib/index.js";
+import type { JsonValue } from "../../lib/io/json.js";
 import { idxBytes } from "../support/idx.js";
 import { recordingTerminal, run, spawnProgram } from "./terminal.js";
 
@@ -116,7 +117,7 @@ describe("train --data", () => {
     expect((await loadModel(out)).metadata).toMatchObject({ net: "lenet5", epoch: 2 });
     const evaluated = await run("evaluate", out, "--data", part);
     expect(evaluated).toMatchObject({ code: 2, output: "" });
-    expect(evaluated.errors).toContain("evaluate: part has no test part; --part train measures by the other");
+    expect(evaluated.errors).toContain("evaluate: part has no test part; --part train takes the other");
     expect((await run("evaluate", out, "-d", part, "--part", "train")).output).toMatch(
       /^accuracy .* of 1078 images of part, loss /,
     );
@@ -293,6 +294,43 @@ describe("inspect", () => {
     expect(shown.run).toMatchObject({ kind: "predict", batchSize: rows, steps, flops });
     const count = [...loaded.parameters().values()].reduce((sum, { data: values }) => sum + values.length, 0);
     expect(shown.memory).toEqual({ weights: 4 * count, ...memory });
+  });
+});
+
+describe("report", () => {
+  const few = ["--examples", "1", "--ascent-steps", "0"];
+
+  test("writes a page with the curves of the training, and says where", async () => {
+    const file = join(folder, "report.html");
+    const argv = ["report", model, "-d", data, "-o", file, ...few];
+    const { code, output, errors } = await run(...argv, "--title", "Digits & more");
+    expect([code, errors]).toEqual([0, ""]);
+    expect(output).toMatch(new RegExp(`^${file}: \\d+ KiB\n$`));
+    const html = await readFile(file, "utf8");
+    expect(html).toContain("<title>Digits &amp; more</title>");
+    for (const part of ["Training", "Right and wrong", "Filters", "Feature maps"]) expect(html).toContain(part);
+    expect((await run("report", model, "-d", data, "-o", "-", ...few, "--title", "Digits & more")).output).toBe(html);
+  });
+
+  test("without a history that train wrote there are no curves, and no error", async () => {
+    const loaded = await loadModel(model);
+    for (const history of [undefined, "none", [1], [{ epoch: 1, learningRate: 1, loss: "x", accuracy: 1 }]]) {
+      const out = join(folder, "strange");
+      const metadata = history === undefined ? {} : { history: history as JsonValue };
+      const strange = new Model(loaded.node, { metadata, parameters: loaded.parameters() });
+      await strange.save(out);
+      const { code, output } = await run("report", out, "-d", data, "-o", "-", ...few);
+      expect(code).toBe(0);
+      expect(output).not.toMatch(/<h2[^>]*>Training</);
+    }
+  });
+
+  test.each([
+    [["-o", "."], "report: --out must be a file, got the folder ."],
+    [["--examples", "0"], 'report: --examples must be a whole number from 1 to 64, got "0"'],
+  ])("%j is a mistake", async (argv, message) => {
+    const { code, errors } = await run("report", model, "-d", data, ...argv);
+    expect([code, errors.split("\n")[0]]).toEqual([2, message]);
   });
 });
 

@@ -18,7 +18,7 @@ interface Work {
   readonly name: string;
   readonly batchSize: number;
   readonly kind: Kind;
-  build(): Pick<Model, "profile" | "dispose">;
+  readonly build: () => Pick<Model, "profile" | "dispose">;
 }
 
 const predict = { kind: "predict" } as const;

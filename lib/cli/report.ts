@@ -51,7 +51,7 @@ export async function report(folder: string, options: ReportOptions, context: Co
 function historyOf(saved: JsonValue | undefined): History | undefined {
   if (!Array.isArray(saved)) return undefined;
   const epochs: EpochRecord[] = [];
-  for (const record of saved) {
+  for (const record of saved as readonly JsonValue[]) {
     if (!isJsonObject(record)) return undefined;
     const { epoch, learningRate, validation } = record;
     const [learned, held] = [evaluationOf(record), validation === undefined ? undefined : evaluationOf(validation)];

@@ -17,6 +17,13 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** Any finite number. */
+export function finiteNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new RangeError("a number");
+  return value;
+}
+
 /** A number from 0 to below 1. */
 export function share(text: string): number {
   const value = Number(text);

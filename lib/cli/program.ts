@@ -1,7 +1,7 @@
 /** The program and its commands. What they do is loaded when they run, so that help and errors appear at once. */
 import { Help } from "commander";
 import { CliCommand } from "./command.js";
-import { declareSize } from "./commands/images.js";
+import { declareFilter, declareSize } from "./commands/images.js";
 import { declareBench, declareHelp, declareInfo } from "./commands/machine.js";
 import { declareEvaluate, declareInspect, declarePredict, declareReport, declareTrain } from "./commands/models.js";
 import { hasColors, painter, type CommandContext } from "./terminal.js";
@@ -38,7 +38,7 @@ export function createProgram(context: CommandContext): CliCommand {
 /** In the order in which the help lists them. */
 const commands = [
   ...[declareTrain, declareEvaluate, declarePredict, declareInspect, declareReport],
-  ...[declareSize, declareBench, declareInfo, declareHelp],
+  ...[declareFilter, declareSize, declareBench, declareInfo, declareHelp],
 ];
 
 const overviewNotes = `

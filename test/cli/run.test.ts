@@ -50,7 +50,7 @@ describe("options with values", () => {
   });
 });
 
-const names = ["train", "evaluate", "predict", "inspect", "report", "size", "bench", "info"];
+const names = ["train", "evaluate", "predict", "inspect", "report", "filter", "size", "bench", "info"];
 
 describe("runCommandLine", () => {
   test("prints help for striate and for each command", async () => {

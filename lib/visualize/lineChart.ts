@@ -2,7 +2,7 @@
 import { scaleLinear, scaleLog } from "d3-scale";
 import { line as linePath } from "d3-shape";
 import { OptionError } from "../errors.js";
-import { frame, textWidth, type FrameOptions } from "./layout.js";
+import { frame, textWidth, type Block, type FrameOptions } from "./layout.js";
 import { element, type Markup } from "./markup.js";
 import { lineColors, pictureWidth, type Picture } from "./picture.js";
 
@@ -22,7 +22,7 @@ export interface LineChartOptions extends FrameOptions {
   readonly yScale?: "linear" | "log";
   /** Ticks of the horizontal axis at whole numbers only. */
   readonly wholeX?: boolean;
-  /** Of the drawing without title and notes. Default 220. */
+  /** Of the drawing with a legend of one row, without title and notes. Default 220. */
   readonly height?: number;
 }
 
@@ -66,12 +66,15 @@ export function lineChart(series: readonly Series[], options: LineChartOptions):
   const yTicks = vertical.ticks(5).filter((tick) => yFormat(tick) !== "");
   const yTexts = yTicks.map((tick) => yFormat(tick));
   const left = Math.ceil(Math.max(...yTexts.map((text) => textWidth(text, fontSize)))) + 8;
-  const top = legendHeight + (yLabel === undefined ? 6 : 20);
-  const bottom = height - (xLabel === undefined ? 20 : 36);
+  const names = legend(series, width);
+  const top = names.height + (yLabel === undefined ? 6 : 20);
+  // Further lines of the legend make the picture higher, not the drawing flatter.
+  const whole = height + names.height - legendHeight;
+  const bottom = whole - (xLabel === undefined ? 20 : 36);
   horizontal.range([left, width - 10]);
   vertical.range([bottom, top]);
 
-  const content: Markup[] = [legend(series)];
+  const content: Markup[] = [names.content];
   const small = { class: "sv-muted", "font-size": fontSize };
   yTicks.forEach((tick, i) => {
     const y = vertical(tick);
@@ -89,9 +92,9 @@ export function lineChart(series: readonly Series[], options: LineChartOptions):
   content.push(element("line", { class: "sv-axis", x1: left, x2: width - 10, y1: bottom, y2: bottom }));
   if (xLabel !== undefined) {
     const x = (left + width - 10) / 2;
-    content.push(element("text", { ...small, x, y: height - 4, "text-anchor": "middle" }, xLabel));
+    content.push(element("text", { ...small, x, y: whole - 4, "text-anchor": "middle" }, xLabel));
   }
-  if (yLabel !== undefined) content.push(element("text", { ...small, x: 0, y: legendHeight + 11 }, yLabel));
+  if (yLabel !== undefined) content.push(element("text", { ...small, x: 0, y: names.height + 11 }, yLabel));
 
   const path = linePath<readonly [number, number]>()
     .defined(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
@@ -112,22 +115,24 @@ export function lineChart(series: readonly Series[], options: LineChartOptions):
       content.push(element("circle", { class: `sv-line ${color}`, cx, cy, r: 2 }));
     }
   });
-  return frame([{ height, content: element("g", {}, content) }], options);
+  return frame([{ height: whole, content: element("g", {}, content) }], options);
 }
 
-/** Names beside a piece of their line. */
-function legend(series: readonly Series[]): Markup {
-  let x = 0;
+/** Names beside a piece of their line, in as many rows as they need. */
+function legend(series: readonly Series[], width: number): Block {
+  let [x, y] = [0, 0];
   const entries = series.map(({ name, dashed }, i) => {
     const dash = dashed === true ? "5 4" : undefined;
+    const end = Math.ceil(28 + textWidth(name, 12));
+    if (x > 0 && x + end > width) [x, y] = [0, y + legendHeight];
     const entry = element(
       "g",
-      { transform: `translate(${x} 0)` },
+      { transform: `translate(${x} ${y})` },
       element("path", { class: `sv-line sv-line${i % lineColors}`, d: "M0 8H22", "stroke-dasharray": dash }),
       element("text", { class: "sv-text", x: 28, y: 12 }, name),
     );
-    x += Math.ceil(28 + textWidth(name, 12) + 14);
+    x += end + 14;
     return entry;
   });
-  return element("g", { class: "sv-legend" }, entries);
+  return { height: y + legendHeight, content: element("g", { class: "sv-legend" }, entries) };
 }

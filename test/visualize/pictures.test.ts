@@ -68,6 +68,19 @@ describe("line chart", () => {
     expect(texts(svg)).toEqual(expect.arrayContaining(["step", "height", "falling & more", "0", "1", "2", "10"]));
   });
 
+  test("names that do not fit beside each other go into further rows, below which the drawing keeps its height", () => {
+    const named = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ name: `a line's name ${i}`, points: points(1, 2) }));
+    const [one, five] = [lineChart(named(1), about), lineChart(named(5), about)];
+    const entries = all(all(parse(five.toSvg()), "g", "sv-legend")[0]!, "g");
+    const places = entries.map((entry) => entry.getAttribute("transform")!.match(/\d+/g)!.map(Number));
+    expect(new Set(places.map(([, y]) => y)).size).toBeGreaterThan(1);
+    expect(new Set(places.map(String)).size).toBe(5);
+    for (const [x] of places) expect(x! + 28 + 14 * 6).toBeLessThanOrEqual(five.width);
+    const rise = ({ height }: { height: number }): number => height - Math.max(...places.map(([, y]) => y!));
+    expect(rise(five)).toBe(one.height);
+  });
+
   test("a gap where a value is missing, a dot where there is but one", () => {
     const gap = parse(lineChart([{ name: "a", points: points(1, 2, NaN, 3, 4) }], about).toSvg());
     expect(all(gap, "path", "sv-line").at(-1)!.getAttribute("d")!.match(/M/g)).toHaveLength(2);

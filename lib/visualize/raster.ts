@@ -26,6 +26,10 @@ export function pngUri(raster: Raster): string {
 /**
  * Values as colours.
  * @param values height x width of them, row by row
+ * @example
+ * ```ts
+ * colored([-1, 0, 1, -2, 0, 2, -1, 0, 1], 3, 3, divergingScale(2)); // Sobel's filter from blue to red
+ * ```
  */
 export function colored(values: ArrayLike<number>, height: number, width: number, scale: ColorScale): Raster {
   const data = new Uint8Array(3 * height * width);

@@ -17,10 +17,13 @@ const imageFolder = join(root, "docs/images");
 /** With UPDATE_PICTURES=1 pictures are written instead of compared: look at them before you commit. */
 const update = process.env["UPDATE_PICTURES"] === "1";
 
-/** What a training drew goes astray with the rounding of other processors; all else is rounding itself. */
+/**
+ * What a training drew goes astray with the rounding of other processors: steps differ in the last bits, and after twenty
+ * epochs curves differ by up to 40 pixels (sse2 against avx2). All else is rounding itself.
+ */
 const trained = ["batchNorm.svg", "depth.svg", "training.svg", "conv2d1.svg", "maps.svg", "my-filters.svg"];
 const toleranceOf = (file: string) =>
-  trained.includes(basename(file)) ? { number: 20, channel: 20 } : { number: 0.05, channel: 0.5 };
+  trained.includes(basename(file)) ? { number: 40, channel: 20 } : { number: 0.05, channel: 0.5 };
 
 describe.each(documents)("$path", ({ path, blocks, pictures }) => {
   let programs: Programs;

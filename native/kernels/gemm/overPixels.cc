@@ -1,6 +1,7 @@
 #include "kernels/gemm/overPixels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -15,8 +16,11 @@ namespace {
 // lines share a few sets: 1024 to 256 channels of 1x1 ran at 68 and 2048 to 512 at 52 to 66; copied into planes they
 // run at 88 and 85. Copying 64 channels, or a source of stride 2 for 128 filters, costs more than it gives: 82 against
 // 88, 68 against 85.
-// Batches of 16 reach 77 to 81 from 256 channels of 1x1 on, 65 to 72 with 64. Tried: fetching the next block's rows and
-// b from within the tiles: 1 to 3 % slower.
+// Batches of 16 of 1x1 reach 78 to 85 from 512 channels on, 74 from 256 to 64, 64 from 64 to 256; 64 to 128 of 3x3 at
+// stride 2 83. Tried: fetching the next block's rows and b from within the tiles: 1 to 3 % slower. Tasks split by
+// planes first (64 of them, of 60 us) packed b, and fetched parts of the lines of a source read in place, again and
+// again: 73 instead of 83 on the last, 79 instead of 84 for 512 channels of 3x3 at 7x7, 2 to 9 % elsewhere, with two
+// threads too.
 constexpr int64_t kPlaneChannels = 512;          // so many channels are worth a copy, half of them where taps share it,
 constexpr int64_t kPlaneUses = 256;              // if so many sums read it
 constexpr int64_t kBlockFloats = 160 << 10;      // of source and b in one block: 640 KiB of L2
@@ -24,9 +28,10 @@ constexpr int64_t kLeastBlock = 64;              // a tile of C is read and writ
 constexpr int64_t kMostBlock = 256;              // a panel of b in one block stays in L1: 16 KiB
 constexpr int64_t kUses = 64;                    // a packed value takes part in so many sums at least
 constexpr int64_t kMostPartialFloats = 8 << 20;  // 32 MiB of partial sums
-constexpr double kTaskFlops = 6e6;
+constexpr double kTaskFlops = 9e6;
 constexpr double kSplitFlops = 3e6;  // 30 us at 100 GFLOP/s: two tasks from there on
-constexpr double kMostTasks = 64;
+constexpr double kMostTasks = 32;
+constexpr double kInPlaceCost = 0.5;  // of reading a value of the source where it lies, beside packing one
 constexpr int64_t kMostChunks = 16;
 constexpr int64_t kLineFloats = 16;
 
@@ -51,20 +56,35 @@ OverPixelsGemm::OverPixelsGemm(OverPixelsSpec spec) : spec_(std::move(spec)) {
   chunks_ = std::max<int64_t>(1, ceilDiv(rows, chunkRows_));
 }
 
-// Tiles of the result first, as long as what a task packs is used often enough; then chunks of pixels.
+// Chunks of pixels first, since nothing is packed twice for them; then tiles of the result, where the source is read
+// once per panel task and b once per plane task: whatever packs least. Powers of two, for even shares.
 void OverPixelsGemm::planTasks(int64_t rows) {
   const int64_t planes = planesPerGroup() * spec_.groups, panels = panelsPerGroup();
   const double flops =
       2.0 * static_cast<double>(rows) * static_cast<double>(targetRows()) * static_cast<double>(width());
   const auto wanted = flops < kSplitFlops ? 1 : static_cast<int64_t>(std::clamp(flops / kTaskFlops, 2.0, kMostTasks));
-  const int64_t leastPlanes = ceilDiv(kUses, planeRows_ * std::max<int64_t>(1, taps()));
-  const int64_t leastPanels = ceilDiv(kUses, panelWidth_ * std::max<int64_t>(1, taps()));
-  planeTasks_ = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, planes / leastPlanes));
-  if (planeTasks_ > 2) planeTasks_ &= ~int64_t{1};  // even, for even numbers of threads
-  chunks_ = std::clamp<int64_t>(wanted / planeTasks_, 1, kMostChunks);
-  chunks_ = std::min(chunks_, std::max<int64_t>(1, rows / (2 * kMostBlock)));
-  chunks_ = std::min(chunks_, std::max<int64_t>(1, kMostPartialFloats / std::max<int64_t>(1, targetRows() * width())));
-  panelTasks_ = std::clamp<int64_t>(wanted / (planeTasks_ * chunks_), 1, std::max<int64_t>(1, panels / leastPanels));
+  const auto powerOfTwo = [](int64_t n) {
+    return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(n, 1))));
+  };
+  chunks_ = powerOfTwo(std::min({wanted, kMostChunks, rows / (2 * kMostBlock),
+                                 kMostPartialFloats / std::max<int64_t>(1, targetRows() * width())}));
+  const int64_t perPacked = std::max<int64_t>(1, taps());
+  const int64_t mostPlaneTasks = planes / ceilDiv(kUses, planeRows_ * perPacked);
+  const int64_t mostPanelTasks = panels / ceilDiv(kUses, panelWidth_ * perPacked);
+  const int64_t rest = wanted / chunks_;
+  const double sourceCost = (packsPlanes_ ? 1.0 : kInPlaceCost) * static_cast<double>(spec_.channels * spec_.groups);
+  double least = 0;
+  for (int64_t planeTasks = 1; planeTasks <= powerOfTwo(std::min(rest, mostPlaneTasks)); planeTasks *= 2) {
+    const int64_t panelTasks = powerOfTwo(std::min(rest / planeTasks, mostPanelTasks));
+    const double cost = sourceCost * static_cast<double>(panelTasks) +
+                        static_cast<double>(std::max(planeTasks, spec_.groups) * spec_.columns);
+    const int64_t more = planeTasks * panelTasks - planeTasks_ * panelTasks_;
+    if (planeTasks == 1 || more > 0 || (more == 0 && cost < least)) {
+      planeTasks_ = planeTasks;
+      panelTasks_ = panelTasks;
+      least = cost;
+    }
+  }
   planesPerTask_ = ceilDiv(planes, planeTasks_);
   panelsPerTask_ = ceilDiv(panels, panelTasks_);
 }

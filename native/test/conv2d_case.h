@@ -17,6 +17,7 @@ struct ConvCase {
   int64_t dilationH = 1, dilationW = 1, groups = 1;
   int64_t rows = 0;  // live images; 0: all
   int64_t gap = 0;
+  int64_t resultGap = 0;  // of y and the filter only
   bool constant = false, bias = true, residual = false, scale = false;
   int activation = 0;
 
@@ -43,11 +44,11 @@ struct ConvOperands {
   Tensor x, filter, bias, residual, scale, y;
   explicit ConvOperands(const ConvCase& c)
       : x({c.images, c.h, c.w, c.channels}, {true, c.gap}),
-        filter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false, c.gap / 2}),
+        filter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false, c.gap / 2 + c.resultGap}),
         bias(c.bias ? Tensor({c.filters}, {false}) : Tensor()),
         residual(c.residual ? Tensor({c.images, c.oh(), c.ow(), c.filters}, {true, c.gap + 1}) : Tensor()),
         scale(c.scale ? Tensor({c.filters}, {false}) : Tensor()),
-        y({c.images, c.oh(), c.ow(), c.filters}, {true, c.gap * 2}) {
+        y({c.images, c.oh(), c.ow(), c.filters}, {true, c.gap * 2 + c.resultGap}) {
     x.randomize(1, c.live());
     filter.randomize(2, 1);
     filter.desc.constant = c.constant;

@@ -16,15 +16,11 @@ struct Algorithm {
 
 // Ordered; the last accepts everything. A request for im2col or winograd starts at its entry.
 constexpr Algorithm kForward[] = {
-    {"depthwise", planDepthwiseForward},
-    {"pointwise", planPointwiseForward},
-    {"fewChannels", planFewChannelsForward},
-    {"stem", planStemForward},
-    {"winograd4x4", planWinograd4Forward},
-    {"winograd2x2", planWinograd2Forward},
-    {"smallChannel", planSmallChannelForward},
-    {"implicitGemm", planImplicitForward},
-    {"im2col", planIm2colForward},
+    {"depthwise", planDepthwiseForward},     {"pointwise", planPointwiseForward},
+    {"fewChannels", planFewChannelsForward}, {"stem", planStemForward},
+    {"stem3x3", planStem3x3Forward},         {"winograd4x4", planWinograd4Forward},
+    {"winograd2x2", planWinograd2Forward},   {"smallChannel", planSmallChannelForward},
+    {"implicitGemm", planImplicitForward},   {"im2col", planIm2colForward},
 };
 constexpr Algorithm kBackwardInput[] = {
     {"depthwise", planDepthwiseBackwardInput},     {"pointwise", planPointwiseBackwardInput},

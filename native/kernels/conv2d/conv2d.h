@@ -4,6 +4,7 @@
 //   pointwise     1x1, stride 1: a matrix product                                              implicitGemm.cc
 //   fewChannels   few filters: lanes over pixels or images, taps broadcast                     fewChannels/
 //   stem          few channels to many filters: minimal filtering over the phases of a stride    fewChannels/
+//   stem3x3       few channels to many filters, 3x3: a row of the window is one run, unrolled     fewChannels/
 //   winograd4x4, winograd2x2   3x3 at stride 1, a quarter or four ninths of the products          winograd/plan.cc
 //   smallChannel  few input channels: a kernel row is one contiguous run of a padded copy      smallChannel.cc
 //   implicitGemm  row pointers into the image, no im2col matrix                                implicitGemm.cc
@@ -42,6 +43,7 @@ std::unique_ptr<OpPlan> planDepthwiseForward(const ConvRequest& request, std::st
 std::unique_ptr<OpPlan> planIm2colForward(const ConvRequest& request, std::string* why);
 
 std::unique_ptr<OpPlan> planStemForward(const ConvRequest& request, std::string* why);
+std::unique_ptr<OpPlan> planStem3x3Forward(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planFewChannelsForward(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planFewChannelsBackwardInput(const ConvRequest& request, std::string* why);
 std::unique_ptr<OpPlan> planFewChannelsBackwardFilter(const ConvRequest& request, std::string* why);

@@ -70,6 +70,18 @@ const sweeps: Convolution[] = [
     out: 9,
     padding: 1,
   })),
+  ...[1, 2].map((stride): Convolution => ({
+    name: `3x3 over RGB, stride ${String(stride)}`,
+    image: [9, 13 * stride, 3],
+    kernel: 3,
+    out: 32,
+    stride,
+    padding: 1,
+    rounding: "floor",
+    bias: true,
+    activation: 5,
+    native: { forward: /^(stem3x3|smallChannel)$/ }, // the latter between guards, where pixels are not dense
+  })),
 ];
 
 const strides: Convolution[] = [
@@ -83,18 +95,6 @@ const strides: Convolution[] = [
   { name: "same, stride 2, even size", image: [6, 8, 3], kernel: 3, out: 8, stride: 2, padding: "same" },
   { name: "same, stride 3", image: [8, 7, 3], kernel: 3, out: 8, stride: 3, padding: "same" },
   { name: "stride 2, 1x1 (projection)", image: [5, 7, 8], kernel: 1, out: 16, stride: 2 },
-  ...[1, 2].map((stride): Convolution => ({
-    name: `3x3 over RGB, stride ${String(stride)}`,
-    image: [9, 13 * stride, 3],
-    kernel: 3,
-    out: 32,
-    stride,
-    padding: 1,
-    rounding: "floor",
-    bias: true,
-    activation: 5,
-    native: { forward: "stem3x3" },
-  })),
   {
     name: "the stem: 7x7, stride 2, floor",
     image: [14, 12, 3],

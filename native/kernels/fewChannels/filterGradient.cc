@@ -10,11 +10,12 @@
 
 #include "kernels/fewChannels/imageLanes.h"
 #include "kernels/plan.h"
+#include "kernels/split.h"
 
 namespace striate {
 namespace {
 
-constexpr double kTaskFlops = 2.5e6;  // 25 us at 100 GFLOP/s
+constexpr double kTaskFlops = 5 * kTaskNanoseconds * kFlopsPerNanosecond;  // each has sums to clear and to add
 constexpr int64_t kMostChunks = 64;
 constexpr int64_t kMostBandFloats = 128 << 10;  // of x in lanes: half of L2
 constexpr int64_t kTileFloats = 6 << 10;        // what a tile streams again and again: 24 KiB of L1

@@ -3,10 +3,12 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/split.h"
+
 namespace striate {
 namespace {
 
-constexpr double kTaskFlops = 1e6;              // 10 us at 100 GFLOP/s, see split.h
+constexpr double kTaskFlops = 2 * kTaskNanoseconds * kFlopsPerNanosecond;
 constexpr int64_t kMostBandFloats = 128 << 10;  // half of L2
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -3,11 +3,13 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/split.h"
+
 namespace striate {
 namespace {
 
-constexpr double kSerialFlops = 1.2e6;  // 12 us at 100 GFLOP/s: one task below it, see split.h
-constexpr double kTaskFlops = 1e6;
+constexpr double kSerialFlops = kSerialNanoseconds * kFlopsPerNanosecond;  // one task below it
+constexpr double kTaskFlops = 2 * kTaskNanoseconds * kFlopsPerNanosecond;
 constexpr int64_t kMostBandFloats = 128 << 10;  // half of L2
 constexpr int64_t kBlockFloats = 3 << 10;       // of results: 12 KiB of L1
 

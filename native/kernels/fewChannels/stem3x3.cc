@@ -12,8 +12,6 @@
 namespace striate {
 namespace {
 
-constexpr double kFlopsPerNanosecond = 100;
-
 size_t floatBytes(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) & ~size_t{63}; }
 
 const Stem3x3Kernels& stem3x3Kernels(Isa isa) { return STRIATE_KERNELS(isa, kStem3x3); }

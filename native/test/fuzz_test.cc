@@ -422,18 +422,32 @@ Sample fakeSample() {
   return {builder.words(), {3}};
 }
 
+double opNumber(std::string_view name) {
+  size_t number = 0;
+  while (std::string_view(striate::opAt(number)->name) != name) {
+    ++number;
+  }
+  return static_cast<double>(number);
+}
+
 // What mutants hardly come to: a filter of more than 2^20 taps, all of them in memory.
 Sample hugeFilter() {
-  size_t conv2d = 0;
-  while (std::string_view(striate::opAt(conv2d)->name) != "conv2d") {
-    ++conv2d;
-  }
   ProgramBuilder builder(1);
   const double taps = (1 << 20) + 1;
   const double x = builder.buffer(builder.storage(StorageKind::input, 1), {1, 1, 1, 1}, true);
   const double filter = builder.buffer(builder.storage(StorageKind::input, taps), {taps, 1, 1, 1}, false);
   const double y = builder.buffer(builder.storage(StorageKind::output, 1), {1, 1, 1, 1}, true);
-  builder.step(static_cast<double>(conv2d), {x, filter, -1, -1, -1, y}, {1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0});
+  builder.step(opNumber("conv2d"), {x, filter, -1, -1, -1, y}, {1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0});
+  return {builder.words(), {}};
+}
+
+// Nor to this: an output of bytes with gaps between its pixels.
+Sample bytesApart() {
+  ProgramBuilder builder(1);
+  const double x = builder.buffer(builder.storage(StorageKind::input, 2, Dtype::u8), {1, 1, 2, 1}, true);
+  const double kernel = builder.buffer(builder.storage(StorageKind::input, 1), {1, 1}, false);
+  const double y = builder.buffer(builder.storage(StorageKind::output, 4, Dtype::u8), {1, 1, 2, 1}, true, 0, 2);
+  builder.step(opNumber("filter2d"), {x, kernel, -1, y}, {0, 1});
   return {builder.words(), {}};
 }
 
@@ -483,6 +497,7 @@ TEST_CASE("fuzz: every op refuses or contains every mutant, and all its refusals
   forgetHits();
   Fuzz fuzz(readCorpus(corpus), &striate::opAt, 2);
   fuzz.attempt(hugeFilter());
+  fuzz.attempt(bytesApart());
   fuzz.run(mutants == nullptr ? 10000 : std::atoll(mutants));
   report(fuzz.outcome());
   if (fuzz.outcome().mutants >= 100000) {

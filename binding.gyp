@@ -38,7 +38,7 @@
       "type": "static_library",
       "sources": [ "<!@(node scripts/sources.cjs base)" ],
       "conditions": [
-        [ "target_arch=='x64'", { "dependencies": [ "striate_sse2", "striate_avx2" ] } ],
+        [ "target_arch=='x64'", { "dependencies": [ "striate_sse2", "striate_avx2", "striate_avx512" ] } ],
         [ "target_arch=='arm64'", { "dependencies": [ "striate_neon" ] } ]
       ]
     },
@@ -80,6 +80,16 @@
           "cflags": [ "-mavx2", "-mfma" ],
           "xcode_settings": { "OTHER_CFLAGS": [ "-mavx2", "-mfma" ] },
           "msvs_settings": { "VCCLCompilerTool": { "EnableEnhancedInstructionSet": "5" } }
+        },
+        {
+          "target_name": "striate_avx512",
+          "type": "static_library",
+          "sources": [ "<!@(node scripts/sources.cjs avx512)" ],
+          "cflags": [ "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx2", "-mfma" ],
+          "xcode_settings": {
+            "OTHER_CFLAGS": [ "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx2", "-mfma" ]
+          },
+          "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": [ "/arch:AVX512" ] } }
         }
       ]
     } ],

@@ -83,7 +83,7 @@ export interface Executable {
 
 export interface BackendInfo {
   readonly backend: BackendName;
-  /** "avx2", "sse2", "neon"; "none" for the reference backend. */
+  /** "avx512", "avx2", "sse2", "neon"; "none" for the reference backend. */
   readonly isa: string;
   readonly threads: number;
   /** Why the native backend is not in use, if it is not. */

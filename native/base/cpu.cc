@@ -8,8 +8,14 @@ namespace {
 std::vector<Isa> detect() {
 #if defined(__x86_64__) || defined(_M_X64)
   std::vector<Isa> found = {Isa::sse2};  // part of the x86-64 baseline
-  // The builtin reads CPUID and, through XGETBV, whether the OS saves the ymm state: a CPU flag alone is not enough.
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Isa::avx2);
+  // The builtin reads CPUID and, through XGETBV, whether the OS saves the ymm and zmm states: a CPU flag alone is not
+  // enough.
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return found;
+  found.push_back(Isa::avx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq")) {
+    found.push_back(Isa::avx512);
+  }
   return found;
 #elif defined(__aarch64__) || defined(_M_ARM64)
   return {Isa::neon};  // part of the armv8-a baseline
@@ -26,6 +32,8 @@ const char* isaName(Isa isa) {
       return "sse2";
     case Isa::avx2:
       return "avx2";
+    case Isa::avx512:
+      return "avx512";
     case Isa::neon:
       return "neon";
   }
@@ -56,8 +64,8 @@ bool parseIsa(std::string_view name, Isa* isa, std::string* error) {
     if (!valid.empty()) valid += ", ";
     valid += isaName(candidate);
   }
-  bool known = name == "avx512";  // a name of the contract whose kernels are not built yet
-  for (Isa candidate : {Isa::sse2, Isa::avx2, Isa::neon}) known = known || name == isaName(candidate);
+  bool known = false;
+  for (Isa candidate : {Isa::sse2, Isa::avx2, Isa::avx512, Isa::neon}) known = known || name == isaName(candidate);
   *error = "STRIATE_ISA: expects one of " + valid + ", got \"" + std::string(name) + "\" (" +
            (known ? "not supported by this machine or build" : "unknown name") + ")";
   return false;

@@ -7,8 +7,8 @@
 
 namespace striate {
 
-// From weakest to strongest on each architecture; avx2 implies FMA. avx512 will join behind avx2.
-enum class Isa : uint8_t { sse2, avx2, neon };
+// From weakest to strongest on each architecture. avx2 implies FMA; avx512 is F, VL, BW and DQ, and implies avx2.
+enum class Isa : uint8_t { sse2, avx2, avx512, neon };
 
 const char* isaName(Isa isa);
 

@@ -6,14 +6,21 @@
 #include "kernels/op.h"
 
 // STRIATE_KERNELS(isa, kSoftmax) is the table kSoftmaxAvx2, kSoftmaxSse2 or kSoftmaxNeon; the other
-// architecture's tables are not in this build.
+// architecture's tables are not in this build. Most ops gain nothing from avx512, run their avx2 table there and say so
+// (tableIsa). Those that gain have a table kGemmAvx512 and ask with STRIATE_KERNELS_TO_AVX512.
 #if defined(__aarch64__) || defined(_M_ARM64)
 #define STRIATE_KERNELS(isa, table) (static_cast<void>(isa), table##Neon)
+#define STRIATE_KERNELS_TO_AVX512(isa, table) STRIATE_KERNELS(isa, table)
 #else
-#define STRIATE_KERNELS(isa, table) ((isa) == ::striate::Isa::avx2 ? table##Avx2 : table##Sse2)
+#define STRIATE_KERNELS(isa, table) ((isa) == ::striate::Isa::sse2 ? table##Sse2 : table##Avx2)
+#define STRIATE_KERNELS_TO_AVX512(isa, table) \
+  ((isa) == ::striate::Isa::avx512 ? table##Avx512 : STRIATE_KERNELS(isa, table))
 #endif
 
 namespace striate {
+
+// The set of the table that STRIATE_KERNELS picks.
+inline Isa tableIsa(Isa isa) { return isa == Isa::avx512 ? Isa::avx2 : isa; }
 
 template <class Body>
 class BodyPlan final : public OpPlan {
@@ -35,7 +42,7 @@ std::unique_ptr<OpPlan> makePlan(const OpRequest& request, const char* algorithm
                                  size_t scratchBytes, Body body) {
   auto plan = std::make_unique<BodyPlan<Body>>(scratchBytes, std::move(body));
   plan->algorithm = algorithm;
-  plan->kernel = std::string(kernel) + "__" + isaName(request.isa);
+  plan->kernel = std::string(kernel) + "__" + isaName(tableIsa(request.isa));
   return plan;
 }
 

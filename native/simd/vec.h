@@ -1,6 +1,6 @@
 // The vector contract: what every kernel template may use, and all that an instruction set must provide.
 //
-// An ISA file (native/kernels/<op>/<op>_<isa>.cc) includes exactly one of vec_sse2.h, vec_avx2.h, vec_neon.h and then
+// An ISA file (native/kernels/<op>/<op>_<isa>.cc) includes exactly one of the vec_<isa>.h and then
 // templates written against this contract. Everything lives in an anonymous namespace: two ISA files of one program
 // then never share a function compiled with the wrong flags (and no weak symbol exists through which they could).
 //

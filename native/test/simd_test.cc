@@ -15,7 +15,7 @@ namespace {
 
 const SimdTable& table() {
 #if defined(__x86_64__)
-  return testIsa() == Isa::avx2 ? kSimdAvx2 : kSimdSse2;
+  return testIsa() == Isa::avx512 ? kSimdAvx512 : testIsa() == Isa::avx2 ? kSimdAvx2 : kSimdSse2;
 #else
   return kSimdNeon;
 #endif

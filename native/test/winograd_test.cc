@@ -32,7 +32,7 @@ template <class Values, class Weights>
 double worstError(const Trial& trial, int edge, const Values& values, const Weights& weights) {
   const int64_t oh = trial.targetH > 0 ? trial.targetH : trial.h, ow = trial.targetW > 0 ? trial.targetW : trial.w;
   WinogradSpec spec;
-  spec.kernels = &STRIATE_KERNELS(testIsa(), kWinograd);
+  spec.kernels = &STRIATE_KERNELS_TO_AVX512(testIsa(), kWinograd);
   spec.layout.edge = edge;
   spec.layout.blockTiles = trial.blockTiles;
   spec.layout.groupPanels = trial.groupPanels;
@@ -198,7 +198,7 @@ TEST_CASE("winograd: a NaN is never lost, and stays among the tiles that read it
   for (int edge : {2, 4}) {
     for (int64_t at = 0; at < 8 * 8; ++at) {
       WinogradSpec spec;
-      spec.kernels = &STRIATE_KERNELS(testIsa(), kWinograd);
+      spec.kernels = &STRIATE_KERNELS_TO_AVX512(testIsa(), kWinograd);
       spec.layout.edge = edge;
       spec.images = 1;
       spec.sourceH = spec.sourceW = spec.targetH = spec.targetW = 8;
@@ -283,7 +283,7 @@ TEST_CASE("winograd: where the menu takes it, and why not elsewhere") {
   CHECK(reason({1, 8, 16, 16}, "winograd4x4") == "too little work");
   CHECK(plan({1, 56, 64, 64, true, UINT64_MAX, 1})->algorithm == "implicitGemm");
   CHECK(reason({1, 56, 64, 64, true, UINT64_MAX, 1}, "winograd4x4") == "precision is exact");
-  if (testIsa() == Isa::avx2) {
+  if (testIsa() == Isa::avx2 || testIsa() == Isa::avx512) {
     // One image of 7x7: reading the transformed filter is the limit, and 2x2 has less than half of it.
     CHECK(plan({1, 7, 512, 512})->algorithm == "winograd2x2");
     // 5 MB hold the transformed filter of 2x2 but not that of 4x4.

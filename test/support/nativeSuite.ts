@@ -12,7 +12,7 @@ export function declareNative(): void {
   it("runs on the instruction set that was asked for", () => {
     const asked = process.env["STRIATE_ISA"];
     if (asked !== undefined) expect(backend.info().isa).toBe(asked);
-    else expect(["sse2", "avx2", "neon"]).toContain(backend.info().isa);
+    else expect(["sse2", "avx2", "avx512", "neon"]).toContain(backend.info().isa);
   });
   declareCases(backend, { counts, set });
   declareGraphs(

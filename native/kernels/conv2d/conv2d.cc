@@ -1,4 +1,5 @@
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/gemm/indirect.h"
 
 #include <algorithm>
 #include <utility>
@@ -126,6 +127,9 @@ constexpr const char* kBackwardFilterResults[] = {"dfilter", nullptr};
 
 std::string convKernelName(const char* direction, const char* algorithm, const char* tile, Isa isa) {
   return std::string("conv2d_") + direction + "_f32_" + algorithm + "_" + tile + "__" + isaName(isa);
+}
+std::string convKernelName(const char* direction, const char* algorithm, const GemmKernels& kernels) {
+  return std::string("conv2d_") + direction + "_f32_" + algorithm + "_" + wideTileName(kernels) + "__" + kernels.isa;
 }
 
 const OpEntry kConv2dOps[3] = {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "kernels/conv2d/geometry.h"
+#include "kernels/gemm/gemm.h"
 #include "kernels/op.h"
 
 namespace striate {
@@ -64,5 +65,6 @@ std::unique_ptr<OpPlan> planIm2colBackwardFilter(const ConvRequest& request, std
 
 // "conv2d_fwd_f32_" + algorithm + "_" + tile + "__" + isa
 std::string convKernelName(const char* direction, const char* algorithm, const char* tile, Isa isa);
+std::string convKernelName(const char* direction, const char* algorithm, const GemmKernels& kernels);
 
 }  // namespace striate

@@ -121,7 +121,7 @@ Depthwise::Depthwise(const ConvRequest& request, const char* direction, std::vec
       kernels_(STRIATE_KERNELS(request.op.isa, kDepthwise)),
       problems_(std::move(problems)),
       multiplier_(g_.groupFilters()) {
-  kernel = convKernelName(direction, "depthwise", std::to_string(kDepthwiseRows).c_str(), request.op.isa);
+  kernel = convKernelName(direction, "depthwise", std::to_string(kDepthwiseRows).c_str(), tableIsa(request.op.isa));
   int64_t rows = 0;
   for (const IndirectProblem& problem : problems_) {
     rows += g_.images * problem.gridH * problem.gridW;

@@ -23,7 +23,7 @@ class BackwardInput final : public OpPlan {
   BackwardInput(const ConvRequest& request, const DepthwiseGradientKernels& kernels)
       : g_(request.geometry), inputRows_(kernels.inputRows[g_.kernelH == 5]), width_(kernels.vectorWidth) {
     const std::string tile = message::join(g_.kernelH, "x", g_.kernelW, "s2_2x", 2 * kDepthwiseInputColumns);
-    kernel = convKernelName("bwd_input", "depthwise", tile.c_str(), request.op.isa);
+    kernel = convKernelName("bwd_input", "depthwise", tile.c_str(), tableIsa(request.op.isa));
   }
   // Zeros, then the packed filter.
   size_t scratchBytes() const override {
@@ -84,7 +84,7 @@ class BackwardFilter final : public OpPlan {
         width_(kernels.vectorWidth) {
     const std::string tile =
         message::join(g_.kernelH, "x", g_.kernelW, "s", g_.strideH, "_1x", kDepthwiseFilterColumns);
-    kernel = convKernelName("bwd_filter", "depthwise", tile.c_str(), request.op.isa);
+    kernel = convKernelName("bwd_filter", "depthwise", tile.c_str(), tableIsa(request.op.isa));
     blocks_ = (g_.channels + kSumChannels - 1) / kSumChannels;
     blockChannels_ = packedChannels((g_.channels + blocks_ - 1) / blocks_, width_);
     while (g_.channels % blockChannels_ != 0 && g_.channels % blockChannels_ < width_) blockChannels_ += width_;

@@ -38,7 +38,7 @@ class Window final : public OpPlan {
                      filterBytes() <= request.op.packedBudget) {
     const std::string tile =
         message::join(kernel.kernel, "x", kernel.kernel, "s", kernel.stride, "_", kernel.bandRows, "x", kernel.columns);
-    this->kernel = convKernelName(direction, "depthwise", tile.c_str(), request.op.isa);
+    this->kernel = convKernelName(direction, "depthwise", tile.c_str(), tableIsa(request.op.isa));
   }
   // Zeros, then the packed filter.
   size_t scratchBytes() const override { return zeroBytes() + (keepsPacked_ ? 0 : filterBytes()); }

@@ -54,9 +54,9 @@ IndirectProblem denseRows() {
 
 class Explicit : public OpPlan {
  public:
-  Explicit(const ConvRequest& request, const char* direction)
+  Explicit(const ConvRequest& request, const char* direction, const GemmKernels& kernels)
       : geometry_(request.geometry), columns_(request.geometry), isa_(request.op.isa) {
-    kernel = convKernelName(direction, "im2col", wideTileName(gemmKernels(isa_)), isa_);
+    kernel = convKernelName(direction, "im2col", kernels);
   }
 
  protected:
@@ -79,7 +79,7 @@ class Explicit : public OpPlan {
 class Product : public Explicit {
  public:
   Product(const ConvRequest& request, const char* direction, IndirectSpec spec, int scaleAt)
-      : Explicit(request, direction), gemm_(std::move(spec), request.op, scaleAt) {}
+      : Explicit(request, direction, *spec.kernels), gemm_(std::move(spec), request.op, scaleAt) {}
   size_t scratchBytes() const override { return columns_.bytes() + gemm_.scratchBytes(); }
   size_t packedBytes() const override { return gemm_.packedBytes(); }
   void pack(const RunContext& context, const void* const* in, float* packed) const override {
@@ -137,7 +137,7 @@ class BackwardInput final : public Product {
 class BackwardFilter final : public Explicit {
  public:
   BackwardFilter(const ConvRequest& request, OverPixelsSpec spec)
-      : Explicit(request, "bwd_filter"), gemm_(std::move(spec)) {}
+      : Explicit(request, "bwd_filter", *spec.kernels), gemm_(std::move(spec)) {}
   size_t scratchBytes() const override { return columns_.bytes() + gemm_.scratchBytes(); }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     float* columns = reinterpret_cast<float*>(context.scratch);
@@ -165,9 +165,9 @@ std::unique_ptr<OpPlan> planIm2colForward(const ConvRequest& request, std::strin
   const ConvGeometry& g = request.geometry;
   const Columns columns(g);
   IndirectSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = columns.images * columns.pixels;
   spec.columns = g.groupFilters();
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   spec.groups = g.groups;
   spec.targetPixel = g.outputPixel;
   spec.residualPixel = request.op.in[3].pixelStride;
@@ -187,7 +187,6 @@ std::unique_ptr<OpPlan> planIm2colBackwardInput(const ConvRequest& request, std:
   const ConvGeometry& g = request.geometry;
   const Columns columns(g);
   IndirectSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = columns.images * columns.pixels;
   spec.channels = g.groupFilters();
   spec.groups = g.groups;
@@ -211,6 +210,7 @@ std::unique_ptr<OpPlan> planIm2colBackwardInput(const ConvRequest& request, std:
       spec.problems.push_back(std::move(problem));
     }
   }
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   return std::make_unique<BackwardInput>(request, std::move(spec));
 }
 
@@ -218,10 +218,10 @@ std::unique_ptr<OpPlan> planIm2colBackwardFilter(const ConvRequest& request, std
   const ConvGeometry& g = request.geometry;
   const Columns columns(g);
   OverPixelsSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = columns.images * columns.pixels;
   spec.channels = g.groups == 1 ? columns.depth : g.groupChannels();
   spec.columns = g.groupFilters();
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   spec.groups = g.groups;
   spec.sourcePixel = g.groups == 1 ? columns.depth : g.channels;
   spec.bPixel = g.outputPixel;

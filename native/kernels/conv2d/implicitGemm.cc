@@ -85,10 +85,10 @@ class BackwardInput final : public IndirectConv {
 IndirectSpec forwardSpec(const ConvRequest& request) {
   const ConvGeometry& g = request.geometry;
   IndirectSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = g.images;
   spec.channels = g.groupChannels();
   spec.columns = g.groupFilters();
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   spec.groups = g.groups;
   spec.sourcePixel = g.inputPixel;
   spec.targetPixel = g.outputPixel;
@@ -106,10 +106,10 @@ IndirectSpec forwardSpec(const ConvRequest& request) {
 IndirectSpec backwardInputSpec(const ConvRequest& request) {
   const ConvGeometry& g = request.geometry;
   IndirectSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = g.images;
   spec.channels = g.groupFilters();
   spec.columns = g.groupChannels();
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   spec.groups = g.groups;
   spec.sourcePixel = g.outputPixel;
   spec.targetPixel = g.inputPixel;
@@ -120,11 +120,12 @@ IndirectSpec backwardInputSpec(const ConvRequest& request) {
   return spec;
 }
 
-template <class Plan, class... Arguments>
-std::unique_ptr<OpPlan> named(const ConvRequest& request, const char* direction, const char* algorithm,
-                              Arguments&&... arguments) {
-  auto plan = std::make_unique<Plan>(request, std::forward<Arguments>(arguments)...);
-  plan->kernel = convKernelName(direction, algorithm, wideTileName(gemmKernels(request.op.isa)), request.op.isa);
+template <class Plan, class Spec, class... Arguments>
+std::unique_ptr<OpPlan> named(const ConvRequest& request, const char* direction, const char* algorithm, Spec spec,
+                              Arguments... arguments) {
+  std::string kernel = convKernelName(direction, algorithm, *spec.kernels);
+  auto plan = std::make_unique<Plan>(request, std::move(spec), arguments...);
+  plan->kernel = std::move(kernel);
   return plan;
 }
 
@@ -159,10 +160,10 @@ class BackwardFilter final : public OpPlan {
 OverPixelsSpec backwardFilterSpec(const ConvRequest& request) {
   const ConvGeometry& g = request.geometry;
   OverPixelsSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = g.images;
   spec.channels = g.groupChannels();
   spec.columns = g.groupFilters();
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   spec.groups = g.groups;
   spec.sourcePixel = g.inputPixel;
   spec.bPixel = g.outputPixel;

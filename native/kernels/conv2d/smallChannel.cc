@@ -153,10 +153,10 @@ std::unique_ptr<OpPlan> planSmallChannelForward(const ConvRequest& request, std:
   if (!fits(request, &lines, why)) return nullptr;
   const ConvGeometry& g = request.geometry;
   IndirectSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = g.images;
   spec.channels = g.kernelW * g.channels;
   spec.columns = g.filters;
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   spec.sourcePixel = g.channels;
   spec.targetPixel = g.outputPixel;
   spec.residualPixel = request.op.in[3].pixelStride;
@@ -166,8 +166,9 @@ std::unique_ptr<OpPlan> planSmallChannelForward(const ConvRequest& request, std:
   spec.bChannel = g.filterPixel;
   spec.bColumn = 1;
   spec.problems = {rowProblem(g, lines.width)};
+  const std::string name = convKernelName("fwd", "rows", *spec.kernels);
   auto plan = std::make_unique<Forward>(request, lines, std::move(spec));
-  plan->kernel = convKernelName("fwd", "rows", wideTileName(gemmKernels(request.op.isa)), request.op.isa);
+  plan->kernel = name;
   return plan;
 }
 
@@ -176,16 +177,17 @@ std::unique_ptr<OpPlan> planSmallChannelBackwardFilter(const ConvRequest& reques
   if (!fits(request, &lines, why)) return nullptr;
   const ConvGeometry& g = request.geometry;
   OverPixelsSpec spec;
-  spec.kernels = &gemmKernels(request.op.isa);
   spec.images = g.images;
   spec.channels = g.kernelW * g.channels;
   spec.columns = g.filters;
+  spec.kernels = &gemmKernels(request.op.isa, spec.columns);
   spec.sourcePixel = g.channels;
   spec.bPixel = g.outputPixel;
   spec.targetPixel = g.filterPixel;
   spec.problem = rowProblem(g, lines.width);
+  const std::string name = convKernelName("bwd_filter", "rows", *spec.kernels);
   auto plan = std::make_unique<BackwardFilter>(request, lines, std::move(spec));
-  plan->kernel = convKernelName("bwd_filter", "rows", wideTileName(gemmKernels(request.op.isa)), request.op.isa);
+  plan->kernel = name;
   return plan;
 }
 

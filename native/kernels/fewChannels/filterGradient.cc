@@ -50,7 +50,7 @@ class BackwardFilter final : public OpPlan {
     const double wanted = std::min(static_cast<double>(blocks), kTaskFlops / blockFlops + 0.5);
     chunkBlocks_ = std::clamp<int64_t>(static_cast<int64_t>(wanted), least, blocks);
     chunks_ = ceilDiv(blocks, chunkBlocks_);
-    kernel = convKernelName("bwd_filter", "lanes", "2x6", request.op.isa);
+    kernel = convKernelName("bwd_filter", "lanes", "2x6", tableIsa(request.op.isa));
   }
 
   size_t scratchBytes() const override {

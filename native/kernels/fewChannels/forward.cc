@@ -92,7 +92,7 @@ std::unique_ptr<OpPlan> plan(const ConvRequest& request, const LanesProblem& pro
   *why = lanesRefusal(problem, lanesKernels(request.op.isa).lanes, lanesUse(problem, request.op.isa));
   if (!why->empty()) return nullptr;
   auto plan = std::make_unique<FewChannels>(request, problem, direction[0] == 'f');
-  plan->kernel = convKernelName(direction, "lanes", "2x6", request.op.isa);
+  plan->kernel = convKernelName(direction, "lanes", "2x6", tableIsa(request.op.isa));
   return plan;
 }
 

@@ -55,7 +55,7 @@ class Stem final : public OpPlan {
     const double rowFlops = g_.flops() / static_cast<double>(g_.images * tileRows_);
     bandRows_ = std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / rowFlops + 1), 1, tileRows_);
     bands_ = ceilDiv(tileRows_, bandRows_);
-    kernel = convKernelName("fwd", "stem", outputs_ == 3 ? "f3x4" : "f4x3", request.op.isa);
+    kernel = convKernelName("fwd", "stem", outputs_ == 3 ? "f3x4" : "f4x3", tableIsa(request.op.isa));
   }
 
   size_t scratchBytes() const override {

@@ -15,8 +15,9 @@
 //         but 12 row
 //                  pointers do not fit the general registers: 3 % slower. Over pixels (one pointer) 12 x 8 is 8 %
 //                  faster.
+//   avx512  14 x 32  28 accumulators + 2 of B + 1 broadcast of A = 31 of 32 registers; per k 28 FMAs, 16 loads. Row
+//         pointers that do not fit are loaded again at each k: 28 FMAs leave ports for that.
 //   sse2  4 x 8,  8 x 4      neon  8 x 8, 12 x 4
-// Later sets fit the same table: 14 x 32 on avx512.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -99,6 +100,7 @@ struct GemmKernels {
 
 extern const GemmKernels kGemmSse2;
 extern const GemmKernels kGemmAvx2;
+extern const GemmKernels kGemmAvx512;
 extern const GemmKernels kGemmNeon;
 
 }  // namespace striate

@@ -42,6 +42,13 @@ __attribute__((noinline)) void finishPixelTile(const PixelTile& t, const float* 
 }
 
 constexpr int64_t kFetchTerms = 16;  // see Ahead
+constexpr int kLineFloats = 16;
+
+template <int kFloats>
+STRIATE_INLINE void prefetchLines(float* p) {
+  repeat<(kFloats + kLineFloats - 1) / kLineFloats>(
+      STRIATE_LAMBDA(auto line) { prefetchToWrite(p + line * kLineFloats); });
+}
 
 template <int kRows, int kVecs>
 struct Accumulators {
@@ -86,7 +93,7 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
     acc.each(STRIATE_LAMBDA(auto, auto v, Vec) { return bias[v]; });
   }
 
-  if (t.fetchesTarget) repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchToWrite(t.c[row + m] + t.column); });
+  if (t.fetchesTarget) repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchLines<kWidth>(t.c[row + m] + t.column); });
 
   const float* b = t.b;
   const float* const* rows = t.rows + row;
@@ -95,6 +102,7 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
   if constexpr (kFetches) {
     for (int i = 0; i < 2; ++i) next[i] = t.ahead[i].at + row / kRows * t.ahead[i].tileStep;
   }
+  constexpr int kTermsAtOnce = kRows * kVecs > 16 ? 4 : kFetchTerms;  // large tiles take the compiler long, not the CPU
   for (int64_t tap = t.taps; tap > 0; --tap, rows += t.rowStride) {
     const float* a[kRows];
     repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] = rows[m] + t.offset; });
@@ -104,10 +112,12 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
         for (int i = 0; i < 2; ++i) {
           for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) prefetch(next[i]);
         }
-        repeat<kFetchTerms>(STRIATE_LAMBDA(auto u) {
-          acc.multiplyAdd(
-              STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + u); }, b + u * kWidth);
-        });
+        for (int64_t k = 0; k < kFetchTerms; k += kTermsAtOnce) {
+          repeat<kTermsAtOnce>(STRIATE_LAMBDA(auto u) {
+            acc.multiplyAdd(
+                STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + k + u); }, b + (k + u) * kWidth);
+          });
+        }
         repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] += kFetchTerms; });
       }
     }
@@ -179,7 +189,7 @@ void pixelTile(const PixelTile& t) {
   constexpr int kWidth = Acc::kWidth;
   Acc acc;
   acc.each(STRIATE_LAMBDA(auto, auto, Vec) { return Vec::zero(); });
-  repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchToWrite(t.c + m * t.cStride); });
+  repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchLines<kWidth>(t.c + m * t.cStride); });
   const float* b = t.b;
   const float* const* rows = t.rows;
   const int64_t offset = t.offset;

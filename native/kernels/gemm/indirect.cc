@@ -18,6 +18,7 @@ constexpr int64_t kFetchTerms = 16;  // of Ahead
 constexpr int64_t kFarSource = 512 << 10, kFarB = 1 << 20, kFarBOfFewRows = 64 << 10;  // floats
 constexpr int64_t kFewRows = 128;
 constexpr int64_t kFarTarget = 4 << 20;  // floats
+constexpr double kMostLanes = 1.15;      // of vectors of 16, for each lane of vectors of 8
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
@@ -25,10 +26,13 @@ size_t align64(size_t bytes) { return (bytes + 63) & ~size_t{63}; }
 
 }  // namespace
 
-const GemmKernels& gemmKernels(Isa isa) { return STRIATE_KERNELS(isa, kGemm); }
+const GemmKernels& gemmKernels(Isa isa, int64_t columns) {
+  const bool fits = roundUp(columns, 16) <= kMostLanes * static_cast<double>(roundUp(columns, 8));
+  return STRIATE_KERNELS_TO_AVX512(fits ? isa : tableIsa(isa), kGemm);
+}
 
 const char* wideTileName(const GemmKernels& kernels) {
-  return kernels.wideRows == 6 ? "6x16" : kernels.wideRows == 4 ? "4x8" : "8x8";
+  return kernels.lanes == 16 ? "14x32" : kernels.wideRows == 6 ? "6x16" : kernels.wideRows == 4 ? "4x8" : "8x8";
 }
 
 size_t IndirectGemm::zeroBytes() const {
@@ -95,13 +99,14 @@ Ahead IndirectGemm::nextPanel(size_t problem, const Pass& pass, int64_t panel, i
   const int64_t column = panel % panelsPerGroup() * panelWidth_;
   const int64_t columns = std::min(panelWidth_, spec_.columns - column);
   const int64_t first = pass.depth() * tile / tiles;
-  const int64_t lines = ceilDiv(kFetchTerms, tiles);
+  int64_t lines = ceilDiv(kFetchTerms, tiles);
   if (operands.packed != nullptr) {
     const int64_t width = columns <= spec_.kernels->lanes ? spec_.kernels->lanes : 2 * spec_.kernels->lanes;
     const float* at = operands.packed + part.packedOffset +
                       (group * roundUp(spec_.columns, spec_.kernels->lanes) + column) * part.depth +
                       (pass.tap * spec_.channels + pass.channel) * width;
-    return {at + first * width, width, lines, pass.depth() / tiles * width};
+    lines = ceilDiv(kFetchTerms * width / kLineFloats, tiles);
+    return {at + first * width, kLineFloats, lines, pass.depth() / tiles * width};
   }
   const auto tapOf = [&](int64_t t) { return spec_.problems[problem].taps[static_cast<size_t>(pass.tap + t)].index; };
   const float* at = operands.b + group * spec_.bGroup + column * spec_.bColumn + pass.channel * spec_.bChannel;
@@ -219,9 +224,9 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
         task -= rowTasks * columnTasks;
         continue;
       }
-      const int64_t rows = rowsOf(i, operands.images), step = spec_.kernels->wideRows;
+      const int64_t rows = rowsOf(i, operands.images);
       const int64_t row = task / columnTasks, column = task % columnTasks;
-      const auto rowAt = [&](int64_t r) { return std::min(rows, ceilDiv(rows, step) * r / rowTasks * step); };
+      const auto rowAt = [&](int64_t r) { return rows * r / rowTasks; };
       runTask(i, rowAt(row), rowAt(row + 1), panels() * column / columnTasks, panels() * (column + 1) / columnTasks,
               operands);
       return;

@@ -134,8 +134,9 @@ class IndirectGemm {
   int64_t panelFloats_ = 0;  // of the largest pass, with packsInTasks
 };
 
-// The table of an instruction set, and how its tiles are called in kernel names: "6x16".
-const GemmKernels& gemmKernels(Isa isa);
+// The table for results of so many columns: on avx512 that of avx2 where vectors of 16 would stay empty too often.
+const GemmKernels& gemmKernels(Isa isa, int64_t columns);
+// How its tiles are called in kernel names: "6x16".
 const char* wideTileName(const GemmKernels& kernels);
 
 }  // namespace striate

@@ -82,10 +82,10 @@ IndirectSpec specOf(const OpRequest& r) {
   const TensorDesc& b = r.in[1];
   const bool transposeB = r.attributes[kTransposeB] == 1;
   IndirectSpec spec;
-  spec.kernels = &gemmKernels(r.isa);
   spec.images = a.pixels();
   spec.channels = a.channels();
   spec.columns = r.out[0].channels();
+  spec.kernels = &gemmKernels(r.isa, spec.columns);
   spec.sourcePixel = a.pixelStride;
   spec.targetPixel = r.out[0].pixelStride;
   spec.residualPixel = r.in[3].pixelStride;
@@ -212,10 +212,10 @@ class TransposedProduct final : public OpPlan {
  private:
   static OverPixelsSpec overPixels(const OpRequest& r) {
     OverPixelsSpec spec;
-    spec.kernels = &gemmKernels(r.isa);
     spec.images = r.in[0].pixels();
     spec.channels = r.in[0].channels();
     spec.columns = r.out[0].channels();
+    spec.kernels = &gemmKernels(r.isa, spec.columns);
     spec.sourcePixel = r.in[0].pixelStride;
     spec.bPixel = r.in[1].pixelStride;
     spec.targetPixel = r.out[0].pixelStride;
@@ -238,17 +238,17 @@ std::unique_ptr<OpPlan> plan(const OpRequest& r) {
   if (!transposeA && r.attributes[kTransposeB] == 0 && readsInPlace(r, PackedGemm::keeps(specOf(r), r, kScale))) {
     plan = std::make_unique<FewRowsProduct>(r);
     plan->algorithm = "fewRows";
-    plan->kernel = std::string("matmul_fwd_f32_fewRows__") + isaName(r.isa);
+    plan->kernel = std::string("matmul_fwd_f32_fewRows__") + isaName(tableIsa(r.isa));
     return plan;
   }
+  const GemmKernels& kernels = gemmKernels(r.isa, r.out[0].channels());
   if (transposeA) {
     plan = std::make_unique<TransposedProduct>(r);
   } else {
     plan = std::make_unique<Product>(r);
   }
   plan->algorithm = transposeA ? "gemmOverPixels" : "gemm";
-  plan->kernel =
-      std::string("matmul_fwd_f32_") + plan->algorithm + "_" + wideTileName(gemmKernels(r.isa)) + "__" + isaName(r.isa);
+  plan->kernel = std::string("matmul_fwd_f32_") + plan->algorithm + "_" + wideTileName(kernels) + "__" + kernels.isa;
   return plan;
 }
 

@@ -15,7 +15,7 @@ constexpr double kCacheSpeed = 25;           // bytes per nanosecond that are hi
 constexpr double kMemorySpeed = 14;
 constexpr double kNearBytes = 256e3;       // found in L2
 constexpr int64_t kBlockPoints = 36 * 24;  // V of 128 channels and M of 64 columns: 442 and 221 KB
-constexpr int64_t kGroupPanels = 4;
+constexpr int64_t kGroupColumns = 64;
 constexpr int64_t kLeastBlocks = 8;   // of threads' own; fewer are shared
 constexpr int64_t kSumTiles = 64;     // of a block where tiles are summed over: 24 to 96 differ by 5 %
 constexpr double kSerialFlops = 5e6;  // 50 us: a second thread is not woken for less
@@ -71,14 +71,15 @@ WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
   layout.blockTiles = (tiles + blocks - 1) / blocks;
   blocks = (tiles + layout.blockTiles - 1) / layout.blockTiles;
   layout.shared = blocks < kLeastBlocks;
-  layout.groupPanels = kGroupPanels;
+  const int64_t mostPanels = lanes == 16 ? kGroupColumns / (2 * lanes) : 4;
+  layout.groupPanels = mostPanels;
   const double flops = 2.0 * static_cast<double>(tiles * points) * static_cast<double>(work.channels * work.columns);
   layout.split = flops > kSerialFlops;
   if (layout.shared) {
     // Enough groups of panels for several threads, where the work is worth it.
     const int64_t panels = (work.columns + 2 * lanes - 1) / (2 * lanes);
     const double wanted = std::clamp(flops / static_cast<double>(blocks) / kTaskFlops, 1.0, 16.0);
-    layout.groupPanels = std::clamp<int64_t>(panels / static_cast<int64_t>(wanted), 1, kGroupPanels);
+    layout.groupPanels = std::clamp<int64_t>(panels / static_cast<int64_t>(wanted), 1, mostPanels);
   } else {
     layout.blocksPerTask = std::max<int64_t>(1, static_cast<int64_t>(kTaskFlops / flops * static_cast<double>(blocks)));
   }

@@ -19,7 +19,7 @@ constexpr double kLeastSplitFlops = 15e6;
 // Sizes of transformed filters are computed in 64 bits.
 constexpr int64_t kMostFilters = int64_t{1} << 40;
 
-const WinogradKernels& winogradKernels(Isa isa) { return STRIATE_KERNELS(isa, kWinograd); }
+const WinogradKernels& winogradKernels(Isa isa) { return STRIATE_KERNELS_TO_AVX512(isa, kWinograd); }
 
 bool fits(const ConvRequest& request, std::string* why) {
   const ConvGeometry& g = request.geometry;

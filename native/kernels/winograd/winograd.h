@@ -124,6 +124,7 @@ struct WinogradKernels {
 
 extern const WinogradKernels kWinogradSse2;
 extern const WinogradKernels kWinogradAvx2;
+extern const WinogradKernels kWinogradAvx512;
 extern const WinogradKernels kWinogradNeon;
 
 }  // namespace striate

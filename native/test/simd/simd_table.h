@@ -25,6 +25,7 @@ struct SimdTable {
 
 extern const SimdTable kSimdSse2;
 extern const SimdTable kSimdAvx2;
+extern const SimdTable kSimdAvx512;
 extern const SimdTable kSimdNeon;
 
 }  // namespace striate

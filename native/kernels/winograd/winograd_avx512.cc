@@ -1,0 +1,9 @@
+#include "simd/vec_avx512.h"
+
+#include "kernels/winograd/winograd_kernels.h"
+
+namespace striate {
+
+const WinogradKernels kWinogradAvx512 = winogradKernels<14, 8, 14>();
+
+}  // namespace striate

@@ -134,7 +134,7 @@ void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, boo
   const bool narrow = tile.columns <= kernels.lanes;
   const int width = narrow ? kernels.lanes : 2 * kernels.lanes;
   const IndirectTileFn* family = narrow ? kernels.narrow : kernels.wide;
-  const int64_t step = narrow ? kernels.narrowRows : kernels.wideRows;
+  const int64_t step = std::min<int64_t>(narrow ? kernels.narrowRows : kernels.wideRows, part.mostTileRows);
   tile.rowStride = part.rowsPerBlock;
   tile.offset = group * spec_.channels + pass.channel;
   tile.taps = pass.taps;

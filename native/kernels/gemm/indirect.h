@@ -95,6 +95,7 @@ class IndirectGemm {
     int64_t packedOffset = 0;
     int64_t rowsPerBlock = 0;  // whose pointers are made at once, and whose source should stay in L2
     int64_t rows = 0;          // at capacity
+    int64_t mostTileRows = 0;  // that do not evict each other from L1
     int64_t rowTasks = 1, columnTasks = 1;
     double sourcePerRow = 1;  // source pixels that one row of the grid adds
   };

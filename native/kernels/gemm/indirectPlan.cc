@@ -27,6 +27,8 @@ constexpr double kTaskFlops =
     2.5e6;                           // 25 us at 100 GFLOP/s; of 10 us, 2048 to 512 channels at 7x7 fall from 79 to 41 %
 constexpr double kSplitFlops = 2e6;  // 20 us: two tasks from there on
 constexpr double kMostTasks = 128;
+// Rows so many floats apart share the 8 ways of a set of L1 with each other and with B.
+constexpr int64_t kSetFloats = 1024, kRowsOfSet = 7;
 constexpr int64_t kManyTasks = 16;  // of which one more or less does not matter
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -71,6 +73,8 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
     packed += part.depth * roundUp(spec_.columns, spec_.kernels->lanes) * spec_.groups;
     part.sourcePerRow = static_cast<double>(problem.sourceH) * static_cast<double>(problem.sourceW) /
                         (static_cast<double>(problem.gridH) * static_cast<double>(problem.gridW));
+
+    part.mostTileRows = spec_.sourcePixel * problem.sourceStepW % kSetFloats == 0 ? kRowsOfSet : kMaxTileRows;
 
     planPasses(part, taps, rows);
     planTasks(part, rows, work > 0 ? tasks * workOf(i) / work : 1.0);

@@ -37,8 +37,6 @@ struct Vec {
   static STRIATE_INLINE Vec loadU8Partial(const uint8_t* p, int n) {
     return ofBytes(_mm_maskz_loadu_epi8(firstLanes(n), p));
   }
-
- private:
   static STRIATE_INLINE Vec ofBytes(__m128i bytes) {
     return {_mm512_maskz_cvtepi32_ps(kAllLanes, _mm512_maskz_cvtepu8_epi32(kAllLanes, bytes))};
   }
@@ -146,19 +144,20 @@ STRIATE_INLINE void transpose(Vec (&r)[16]) {
   exchangeQuarters(r[3], r[7], r[11], r[15]);
 }
 
+// Halves, then quarters, pairs and neighbours.
+template <class Combine>
+STRIATE_INLINE float reduceLanes(Vec a, const Combine& combine) {
+  a = combine(a, Vec{quarters<0x4e>(a.v, a.v)});
+  a = combine(a, Vec{quarters<0xb1>(a.v, a.v)});
+  a = combine(a, Vec{_mm512_maskz_permute_ps(kAllLanes, a.v, 0x4e)});
+  a = combine(a, Vec{_mm512_maskz_permute_ps(kAllLanes, a.v, 0xb1)});
+  return _mm512_cvtss_f32(a.v);
+}
 STRIATE_INLINE float reduceAdd(Vec a) {
-  const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_maskz_extractf32x8_ps(0xff, a.v, 1));
-  __m128 x = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
-  x = _mm_add_ps(x, _mm_movehl_ps(x, x));
-  x = _mm_add_ss(x, _mm_shuffle_ps(x, x, 1));
-  return _mm_cvtss_f32(x);
+  return reduceLanes(a, [](Vec x, Vec y) { return add(x, y); });
 }
 STRIATE_INLINE float reduceMaxPropagate(Vec a) {
-  a = maxPropagate(a, {quarters<0x4e>(a.v, a.v)});
-  a = maxPropagate(a, {quarters<0xb1>(a.v, a.v)});
-  a = maxPropagate(a, {_mm512_maskz_permute_ps(kAllLanes, a.v, 0x4e)});
-  a = maxPropagate(a, {_mm512_maskz_permute_ps(kAllLanes, a.v, 0xb1)});
-  return _mm_cvtss_f32(_mm512_castps512_ps128(a.v));
+  return reduceLanes(a, [](Vec x, Vec y) { return maxPropagate(x, y); });
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "kernels/conv2d/conv2d.h"
-#include "kernels/gemm/indirect.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "kernels/check.h"
+#include "kernels/gemm/indirect.h"
 #include "kernels/registry/registry.h"
 
 namespace striate {

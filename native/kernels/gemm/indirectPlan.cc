@@ -27,7 +27,8 @@ constexpr double kTaskFlops =
     2.5e6;                           // 25 us at 100 GFLOP/s; of 10 us, 2048 to 512 channels at 7x7 fall from 79 to 41 %
 constexpr double kSplitFlops = 2e6;  // 20 us: two tasks from there on
 constexpr double kMostTasks = 128;
-// Rows so many floats apart share the 8 ways of a set of L1 with each other and with B.
+// Rows so many floats apart share the 8 ways of a set of L1 with each other and with B: with tiles of 14 rows, 1024
+// channels took 12 % longer than on avx2, now 4 % less.
 constexpr int64_t kSetFloats = 1024, kRowsOfSet = 7;
 constexpr int64_t kManyTasks = 16;  // of which one more or less does not matter
 

@@ -40,6 +40,15 @@ struct Vec {
   static STRIATE_INLINE Vec ofBytes(__m128i bytes) {
     return {_mm512_maskz_cvtepi32_ps(kAllLanes, _mm512_maskz_cvtepu8_epi32(kAllLanes, bytes))};
   }
+  STRIATE_INLINE void storeU8(uint8_t* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), toBytes()); }
+  STRIATE_INLINE void storeU8Partial(uint8_t* p, int n) const { _mm_mask_storeu_epi8(p, firstLanes(n), toBytes()); }
+  // minps returns its second operand where that is NaN; the conversion makes NaN and what is below the range the least
+  // integer.
+  STRIATE_INLINE __m128i toBytes() const {
+    const __m512 capped = _mm512_maskz_min_ps(kAllLanes, _mm512_set1_ps(255.0f), v);
+    const __m512i whole = _mm512_maskz_cvtps_epi32(kAllLanes, capped);
+    return _mm512_maskz_cvtusepi32_epi8(kAllLanes, _mm512_maskz_max_epi32(kAllLanes, whole, _mm512_setzero_si512()));
+  }
 };
 
 STRIATE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }

@@ -1,4 +1,5 @@
-// Depthwise convolution where conv2d_algorithms_test.cc does not look: the names of the tiles, and stores past the caches.
+// Depthwise convolution where conv2d_algorithms_test.cc does not look: the names of the tiles, and stores past the
+// caches.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -29,7 +29,7 @@ class Stem3x3 final : public OpPlan {
                      (!request.op.in[kConvScale].present || request.op.in[kConvScale].constant) &&
                      filterBytes() <= request.op.packedBudget),
         zeros_(static_cast<size_t>(g_.w * g_.channels)) {
-    kernel = convKernelName("fwd", "stem3x3", kernels_.width == 16 ? "6x16" : "6x8", request.op.isa);
+    kernel = convKernelName("fwd", "stem3x3", kernels_.width == 16 ? "6x16" : "6x8", tableIsa(request.op.isa));
   }
 
   size_t scratchBytes() const override { return keepsPacked_ ? 0 : filterBytes(); }

@@ -84,6 +84,7 @@ Status ThreadPool::setThreads(int threads) {
   {
     Lock lock(mutex_);
     threads_ = threads;
+    complete_.store(false, std::memory_order_relaxed);
     if (firstJob_ != nullptr) {
       startWorkers();
     }
@@ -155,7 +156,7 @@ void ThreadPool::runInline(int64_t tasks, Invoke invoke, const void* task) {
 
 void ThreadPool::runRegion(int64_t tasks, Invoke invoke, const void* task) {
   ++regionsOpened;
-  if (started_.load(std::memory_order_relaxed) < threads()) {
+  if (!complete_.load(std::memory_order_relaxed)) {
     Lock lock(mutex_);
     startWorkers();  // where the system refuses, the caller does all the work
   }
@@ -324,7 +325,6 @@ void ThreadPool::work(int worker) {
     Lock lock(mutex_);
     if (worker > threads()) {  // else the pool has grown again, and still counts on this worker
       alive_[static_cast<size_t>(worker)] = false;
-      started_.fetch_sub(1, std::memory_order_relaxed);
       return;
     }
   }
@@ -378,10 +378,10 @@ int ThreadPool::startWorkers() {
         break;
       }
       alive_[static_cast<size_t>(worker)] = true;
-      started_.fetch_add(1, std::memory_order_relaxed);
     }
     ++count;
   }
+  complete_.store(count == threads(), std::memory_order_relaxed);
   return count;
 }
 

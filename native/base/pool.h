@@ -144,7 +144,7 @@ class ThreadPool {
   std::atomic<int> jobs_{0};  // queued
   alignas(64) std::atomic<uint32_t> used_{0};
   std::atomic<int> threads_{1};
-  std::atomic<int> started_{0};  // workers
+  std::atomic<bool> complete_{false};  // all of workers 1 .. threads() run; of others some may still be leaving
   std::atomic<int> running_{0};
   std::atomic<int> polling_{0};
   std::atomic<int> sleeping_{0};  // changes under the mutex

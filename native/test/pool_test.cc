@@ -76,6 +76,26 @@ TEST_CASE("pool: two threads demonstrably take work, and the counters say so") {
   CHECK(workers == 1);
 }
 
+TEST_CASE("pool: grows to what is asked while workers of a larger size are still leaving") {
+  // Workers sleep until they are told to leave, and then need a while: 8, 2 and 4 at once leave some of 5 .. 8 for 3
+  // and 4 to be mistaken for. Each task waits for all others, so the region never ends with a thread less.
+  for (int round = 0; round < 50; ++round) {
+    const WithThreads many(8);
+    ThreadPool::instance().parallelFor(8, [](int64_t) {});
+    const WithThreads few(2);
+    ThreadPool::instance().parallelFor(2, [](int64_t) {});
+    const WithThreads some(4);
+    std::atomic<int> inside{0};
+    ThreadPool::instance().parallelFor(4, [&](int64_t) {
+      ++inside;
+      while (inside < 4) {
+        std::this_thread::yield();
+      }
+    });
+    CHECK(inside == 4);
+  }
+}
+
 TEST_CASE("pool: slots differ between the threads of a region and stay below maxSlots") {
   const WithThreads with(4);
   std::mutex mutex;

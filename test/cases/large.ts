@@ -87,6 +87,10 @@ const plain: readonly (readonly [op: OpName, name: string, elements: number])[] 
   ["meanSquaredError", "17 channels", elementwise],
   ["meanSquaredError.backward", "17 channels", elementwise],
   ["fill", "seventeen", 1_500_000],
+  ["filter2d", "sparse", 300_000],
+  ["filter2d", "2 terms, sparse", 300_000],
+  ["filter2d.backwardInput", "sparse", 300_000],
+  ["filter2d.backwardKernel", "sparse", 300_000],
 ];
 
 const parameters = { shape: [600_000], values: normal };

@@ -5,6 +5,7 @@
 //
 // Starts from STRIATE_FUZZ_CORPUS, a file written by scripts/exportCorpus.ts; makes STRIATE_FUZZ_MUTANTS mutants.
 // ctest sets both in sanitizer builds; without a corpus the Programs are made of the ops of fake_ops.h only.
+// Over 500 lines because mutating, judging and the Programs that no mutant comes to are one loop's parts.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -453,7 +454,7 @@ Sample bytesApart() {
 
 bool isIn(const RefuseSite& site, const char* folder) { return std::strstr(site.file, folder) != nullptr; }
 
-// Places of `folder` that no mutant since `before` reached.
+// Places of `folder` that no mutant reached since forgetHits().
 std::vector<std::string> unreached(const char* folder) {
   std::set<std::string> places;
   for (const RefuseSite* site = refuseSites(); site != nullptr; site = site->next) {

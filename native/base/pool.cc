@@ -322,12 +322,27 @@ void ThreadPool::work(int worker) {
         sleep(worker);
       }
     }
-    Lock lock(mutex_);
-    if (worker > threads()) {  // else the pool has grown again, and still counts on this worker
+    {
+      Lock lock(mutex_);
+      if (worker <= threads()) {
+        continue;  // the pool has grown again, and still counts on this worker
+      }
       alive_[static_cast<size_t>(worker)] = false;
-      return;
     }
+    // Whoever opened a region or queued a job until now may have counted on this worker as one that is awake.
+    wakeForWork();
+    return;
   }
+}
+
+// Wakes as many as there is work for.
+void ThreadPool::wakeForWork() {
+  int wanted = jobs_.load(std::memory_order_seq_cst);
+  for (uint32_t open = open_.load(std::memory_order_seq_cst); open != 0; open &= open - 1) {
+    const uint64_t state = regions_[std::countr_zero(open)].state.load(std::memory_order_relaxed);
+    wanted += static_cast<int>((state & kSeats) / kSeat);
+  }
+  wake(wanted);
 }
 
 // Workers that look out for regions, or are about to.

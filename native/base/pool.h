@@ -138,6 +138,7 @@ class ThreadPool {
   int startWorkers();
   int helpersAwake() const;
   void wake(int count);
+  void wakeForWork();
 
   // Changed by every region, read by polling workers: a line of its own. Bits are places of regions_.
   alignas(64) std::atomic<uint32_t> open_{0};

@@ -96,6 +96,24 @@ TEST_CASE("pool: grows to what is asked while workers of a larger size are still
   }
 }
 
+TEST_CASE("pool: a worker that leaves passes on the work that it was counted on for") {
+  // Surplus workers poll, or have been woken, when a region of the smaller size opens: it must not wait for them.
+  for (int round = 0; round < 300; ++round) {
+    const WithThreads many(8);
+    ThreadPool::instance().parallelFor(8, [](int64_t) {});
+    const WithThreads few(2);
+    std::this_thread::sleep_for(std::chrono::microseconds(round % 64));
+    std::atomic<int> inside{0};
+    ThreadPool::instance().parallelFor(2, [&](int64_t) {
+      ++inside;
+      while (inside < 2) {
+        std::this_thread::yield();
+      }
+    });
+    CHECK(inside == 2);
+  }
+}
+
 TEST_CASE("pool: slots differ between the threads of a region and stay below maxSlots") {
   const WithThreads with(4);
   std::mutex mutex;

@@ -49,9 +49,9 @@ STRIATE_INLINE void poolTile(const float* x, int64_t row, int64_t pixel, Vec (&o
     Vec column = reduce(lanes.load(at), lanes.load(at + row));
     if constexpr (kRows == 3) column = reduce(column, lanes.load(at + 2 * row));
     repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) {
-      constexpr int b = q - j * kStride;
-      if constexpr (b == 0) out[j] = column;
-      if constexpr (b > 0 && b < kWindow) out[j] = reduce.join(out[j], column);
+      const int b = q - j * kStride;
+      if (b == 0) out[j] = column;
+      if (b > 0 && b < kWindow) out[j] = reduce.join(out[j], column);
     });
   });
 }

@@ -25,15 +25,15 @@ STRIATE_INLINE void inputTile(const DepthwiseInputRows& t, const Source& dy, con
           Vec acc[2 * kColumns];
           repeat<2 * kColumns>(STRIATE_LAMBDA(auto i) { acc[i] = Vec::zero(); });
           repeat<(K + 1) / 2>(STRIATE_LAMBDA(auto r) {
-            constexpr int a = 2 * r + p;
-            if constexpr (a < K) {
+            const int a = 2 * r + p;
+            if (a < K) {
               Vec wv[K];
               repeat<K>(STRIATE_LAMBDA(auto b) { wv[b] = Vec::load(w + (a * K + b) * Vec::width); });
               repeat<kColumns + kReach>(STRIATE_LAMBDA(auto q) {
                 const Vec v = Vec::load(dy(r, q) + c);
                 repeat<K>(STRIATE_LAMBDA(auto b) {
-                  constexpr int column = 2 * (q - kReach) + b;
-                  if constexpr (column >= 0 && column < 2 * kColumns) acc[column] = fma(v, wv[b], acc[column]);
+                  const int column = 2 * (q - kReach) + b;
+                  if (column >= 0 && column < 2 * kColumns) acc[column] = fma(v, wv[b], acc[column]);
                 });
               });
             }
@@ -117,7 +117,7 @@ STRIATE_INLINE void filterTile(const DepthwiseFilterRow& t, const Source& x, con
           repeat<(C - 1) * S + K>(STRIATE_LAMBDA(auto q) {
             const Vec v = Vec::load(x(a, q) + c);
             repeat<K>(STRIATE_LAMBDA(auto b) {
-              if constexpr (q >= b && (q - b) % S == 0 && (q - b) / S < C) acc[b] = fma(v, d[(q - b) / S], acc[b]);
+              if (q >= b && (q - b) % S == 0 && (q - b) / S < C) acc[b] = fma(v, d[(q - b) / S], acc[b]);
             });
           });
           repeat<K>(STRIATE_LAMBDA(auto b) { acc[b].store(at + b * Vec::width); });

@@ -18,14 +18,14 @@ struct WindowTile {
     repeat<inRows>(STRIATE_LAMBDA(auto r) {
       Vec wv[R][K];
       repeat<R * K>(STRIATE_LAMBDA(auto i) {
-        constexpr int o = i / K, b = i % K, a = r - o * S;
-        if constexpr (a >= 0 && a < K) wv[o][b] = Vec::load(w + (a * K + b) * Vec::width);
+        const int o = i / K, b = i % K, a = r - o * S;
+        if (a >= 0 && a < K) wv[o][b] = Vec::load(w + (a * K + b) * Vec::width);
       });
       repeat<inColumns>(STRIATE_LAMBDA(auto q) {
         const Vec v = Vec::load(x(r, q) + c);
         repeat<R * C>(STRIATE_LAMBDA(auto i) {
-          constexpr int o = i / C, j = i % C, a = r - o * S, b = q - j * S;
-          if constexpr (a >= 0 && a < K && b >= 0 && b < K) acc[o][j] = fma(v, wv[o][b], acc[o][j]);
+          const int o = i / C, j = i % C, a = r - o * S, b = q - j * S;
+          if (a >= 0 && a < K && b >= 0 && b < K) acc[o][j] = fma(v, wv[o][b], acc[o][j]);
         });
       });
     });

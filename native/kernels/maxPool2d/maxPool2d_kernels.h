@@ -172,8 +172,8 @@ STRIATE_INLINE bool routeTile(const float* x, int64_t xRow, int64_t xPixel, cons
       float* to = dx + a * dxRow + q * dxPixel;
       Vec sum = tiled ? Vec::zero() : lanes.load(to);
       repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) {
-        constexpr int b = q - j * kStride;
-        if constexpr (b >= 0 && b < kWindow) {
+        const int b = q - j * kStride;
+        if (b >= 0 && b < kWindow) {
           const Mask hit = equal(value, best[j]);
           sum = tiled ? keep(hit, gradient[j]) : add(sum, keep(hit, gradient[j]));
           gradient[j] = drop(hit, gradient[j]);

@@ -140,7 +140,7 @@ STRIATE_INLINE void forEvenTiles(int64_t rows, const Tile& tile) {
   int64_t row = 0;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t count = share + (i < extra ? 1 : 0);
-    repeat<kMost>(STRIATE_LAMBDA(auto less) {
+    repeatConstant<kMost>(STRIATE_LAMBDA(auto less) {
       if (count == less + 1) tile(row, Index<less + 1>());
     });
     row += count;

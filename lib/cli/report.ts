@@ -8,13 +8,14 @@ import { UsageError } from "./command.js";
 import { readData, partOf, type DataOptions } from "./labelledData.js";
 import { showWork } from "./progress.js";
 import { checkImageSize, loadClassifier } from "./savedModel.js";
-import type { CommandContext } from "./terminal.js";
+import { writeJson, type CommandContext } from "./terminal.js";
 
 export interface ReportOptions extends DataOptions {
   readonly out: string;
   readonly title?: string;
   readonly examples: number;
   readonly ascentSteps: number;
+  readonly json: boolean;
   readonly quiet: boolean;
 }
 
@@ -44,7 +45,9 @@ export async function report(folder: string, options: ReportOptions, context: Co
     return;
   }
   await writeFileAtomic(out, html);
-  terminal.out.write(`${out}: ${Math.ceil(html.length / 1024)} KiB\n`);
+  const size = Buffer.byteLength(html);
+  if (options.json) writeJson(terminal.out, { file: out, bytes: size });
+  else terminal.out.write(`${out}: ${Math.ceil(size / 1024)} KiB\n`);
 }
 
 /** The epochs that `train` saves with a model; undefined where they are not as it writes them. */

@@ -307,6 +307,8 @@ describe("report", () => {
     expect([code, errors]).toEqual([0, ""]);
     expect(output).toMatch(new RegExp(`^${file}: \\d+ KiB\n$`));
     const html = await readFile(file, "utf8");
+    const json = await run(...argv, "--title", "Digits & more", "--json");
+    expect(JSON.parse(json.output)).toEqual({ file, bytes: Buffer.byteLength(html) });
     expect(html).toContain("<title>Digits &amp; more</title>");
     for (const part of ["Training", "Right and wrong", "Filters", "Feature maps"]) expect(html).toContain(part);
     expect((await run("report", model, "-d", data, "-o", "-", ...few, "--title", "Digits & more")).output).toBe(html);

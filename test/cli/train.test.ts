@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommandLine } from "../../lib/cli/run.js";
-import { digits, loadModel } from "../../lib/index.js";
+import { backendInfo, digits, loadModel } from "../../lib/index.js";
 import { recordingTerminal, run, spawnProgram } from "./terminal.js";
 
 let folder: string;
@@ -90,6 +90,10 @@ describe("train, predict and info", () => {
     expect(output).toMatch(/^striate \d+\.\d+\.\d+\nnode \d+\.\d+\.\d+ on \w+ \w+\nbackend (native|reference), /);
     expect(output).toContain("conv2d1");
     expect(output).toContain("25,978");
+    const json = JSON.parse((await run("info", "--model", join(folder, "model"), "--json")).output) as object;
+    const { backend, isa, threads } = backendInfo();
+    expect(json).toMatchObject({ backend, isa, threads, node: process.versions.node, loadError: null });
+    expect(json).toMatchObject({ model: join(folder, "model"), inputShape: [8, 8, 1], outputShape: [10] });
   });
 });
 

@@ -20,6 +20,7 @@ export function declareInfo(program: CliCommand, context: CommandContext): void 
     .command("info")
     .description("Prints version, backend and instruction set, and what is in a saved model")
     .valueOption("-m, --model <DIR>", "also summarise the model in this folder", nonEmpty)
+    .option("--json", "print all of it as JSON", false)
     .action(async (options: InfoOptions) => (await import("../info.js")).info(options, context));
 }
 

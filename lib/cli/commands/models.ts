@@ -138,6 +138,7 @@ export function declareReport(program: CliCommand, context: CommandContext): voi
       value: 64,
     })
     .option("-q, --quiet", "no progress", false)
+    .option("--json", "print name and size of the page as JSON", false)
     .action(async (model: string, options: ReportOptions) =>
       (await import("../report.js")).report(model, options, context),
     );

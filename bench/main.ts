@@ -14,6 +14,7 @@ import { closeWork, fullBudget, measureWork, openWork, type MeasureOptions, type
 import { chartOf } from "./report/chart.js";
 import { resultsOf, writeText, type JudgedRow } from "./report/results.js";
 import { tableHead, tableRow } from "./report/table.js";
+import { roofline } from "./roofline.js";
 import { isOnDemand, isSingleThreaded, type PeerName, type Work } from "./work.js";
 import { listWorks } from "./works.js";
 
@@ -80,7 +81,7 @@ class Bench {
     if (quick) await this.lanes.load(works, (peer) => !this.absent.has(peer));
     await this.measureMachine();
     console.log(
-      `ms: the least of many calls; ratio: the peer's time / ours; im2col: our GFLOP/s with that algorithm; *8: one of 8 in a row\n\n${tableHead()}`,
+      `ms: the least of many calls; ratio: the peer's time / ours; limit: ms no arrangement of the kernels can beat (bench/roofline.ts); im2col: our GFLOP/s with that algorithm; *8: one of 8 in a row\n\n${tableHead()}`,
     );
     for (const [i, work] of works.entries()) {
       const rest = works.slice(i);
@@ -149,13 +150,16 @@ class Bench {
 
   private report(row: Row): void {
     const { work, threads } = row;
-    const copy = this.bandwidth.get(threads)?.arrays.copy;
+    const bandwidth = this.bandwidth.get(threads);
     const hasPeer = work.peers.some((peer) => !isOnDemand(peer) || this.options.also.includes(peer));
     const verdicts = floorsOf(this.floors, work.id, threads, hasPeer).map((floor) =>
-      judge(row, floor, this.options.floor, copy),
+      judge(row, floor, this.options.floor, bandwidth?.arrays.copy),
     );
-    this.rows.push({ row, verdicts });
-    console.log(tableRow(row, verdicts));
+    const { costs, fmaPeak } = row;
+    const isKnown = costs !== undefined && fmaPeak !== undefined && bandwidth !== undefined;
+    const limit = isKnown ? roofline(costs, fmaPeak, bandwidth.hugePages.read) : undefined;
+    this.rows.push({ row, verdicts, limit });
+    console.log(tableRow({ row, verdicts, limit }));
   }
 
   /** @returns the exit code */

@@ -1,5 +1,6 @@
 /** What a process that is measured can do. */
 import type { LayerGraph } from "../../lib/layers/graph.js";
+import type { StepCost } from "../roofline.js";
 import type { CalledWork } from "../work.js";
 
 /** How a work is put to a contender. */
@@ -53,11 +54,13 @@ export interface Contender {
   setThreads?(threads: number): void;
   /** How it is computed, where the contender tells. */
   explain?(): string | undefined;
+  /** What the steps of a model cost at least. */
+  costs?(): readonly StepCost[];
   close(): void | Promise<void>;
 }
 
 /** One that times its own calls, on inputs of its own that change from call to call; opened for one number of threads. */
-export interface SelfTimedContender extends Pick<Contender, "description" | "verify" | "explain" | "close"> {
+export interface SelfTimedContender extends Pick<Contender, "description" | "verify" | "explain" | "costs" | "close"> {
   /** As timeCalls: milliseconds of each call but the first. */
   measure(milliseconds: number): Promise<Float64Array>;
 }

@@ -6,12 +6,13 @@ import type { Model } from "../../lib/training/model.js";
 import type { Tensor } from "../../lib/data/tensor.js";
 import { buildNet, isNet } from "../net.js";
 import { compileProgram, opProgram } from "../program.js";
+import { stepCosts } from "../roofline.js";
 import { striate } from "../striate.js";
 import { inputsOf, outputElements, product, type CalledWork } from "../work.js";
 import { training, type Contender, type ContenderRequest, type InputArray } from "./contender.js";
 
 type Images = Tensor<readonly [number, ...number[]], Float32Array>;
-type Form = Pick<Contender, "verify" | "wrap" | "call" | "callAwaited" | "explain" | "close">;
+type Form = Pick<Contender, "verify" | "wrap" | "call" | "callAwaited" | "explain" | "costs" | "close">;
 
 export function striateContender({ work, threads, variant }: ContenderRequest): Contender {
   const form = !isNet(work)
@@ -45,6 +46,9 @@ function predictForm(work: CalledWork, model: Model): Form {
     call: (images) => model.predictSync(images as Images, options),
     callAwaited: (images) => model.predict(images as Images, options),
     explain: () => model.explain({ kind: "predict" }, { batchSize: height }),
+    ...(work.kind === "infer"
+      ? { costs: () => stepCosts(model.plan({ kind: "predict" }, { batchSize: height })) }
+      : {}),
     close: () => model.dispose(),
   };
 }

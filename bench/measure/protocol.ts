@@ -1,5 +1,6 @@
 /** What the bench asks its processes, and what they answer: one answer for each question, in order. */
 import type { ContenderRequest, PeerFiles, Variant } from "../contenders/contender.js";
+import type { StepCost } from "../roofline.js";
 import type { Expectation } from "../verify/expectation.js";
 import type { CalledWork, ContenderName, MemoryWork } from "../work.js";
 
@@ -23,7 +24,11 @@ export interface Questions {
   /** Builds the contender under a name; it is asked for the rest by that. */
   open: {
     readonly asked: ContenderRequest & { readonly contender: ContenderName; readonly key: string };
-    readonly answer: { readonly description: string; readonly explained: string | undefined };
+    readonly answer: {
+      readonly description: string;
+      readonly explained: string | undefined;
+      readonly costs: readonly StepCost[] | undefined;
+    };
   };
   /** Computes once; answers the elements at `indices`. */
   verify: { readonly asked: { readonly key: string; readonly indices: Int32Array }; readonly answer: Float32Array };

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PeerFiles, Variant } from "../contenders/contender.js";
 import type { Machine } from "../machine/machine.js";
+import type { StepCost } from "../roofline.js";
 import { compareSample, expectSame, type Expectation } from "../verify/expectation.js";
 import { bytesOf, type CalledWork, type ContenderName, type PeerName, type Work } from "../work.js";
 import { filesOf, formsOf, isOpenedPerThreads, type Form, type Lanes, type Role } from "./lanes.js";
@@ -27,6 +28,8 @@ export interface Row {
   readonly forms: readonly FormResult[];
   /** GFLOP/s of the machine, measured between the turns. */
   readonly fmaPeak: number | undefined;
+  /** Of our own form, where it is a model's prediction. */
+  readonly costs?: readonly StepCost[] | undefined;
   /** Bytes, of rows that measure memory. */
   readonly memory?: Questions["memory"]["answer"];
 }
@@ -78,6 +81,7 @@ interface OpenForm {
   readonly threads: number | undefined;
   readonly description: string;
   readonly explained: string | undefined;
+  readonly costs: readonly StepCost[] | undefined;
 }
 
 /** @throws Error where a file cannot be written, a process fails or a result is wrong */
@@ -185,7 +189,8 @@ export async function measureWork(
     return { role: form.role, contender: form.contender, description, repeats, explained, ...timing };
   });
   const { work, flops, judge } = open;
-  return { work, threads, flops, bytes: bytesOf(work), judge, forms, fmaPeak: machine && fmaPeak };
+  const { costs } = open.forms[0]!;
+  return { work, threads, flops, bytes: bytesOf(work), judge, forms, fmaPeak: machine && fmaPeak, costs };
 }
 
 /** Whether a form that was measured for so long has another turn in this round. */

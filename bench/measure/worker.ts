@@ -28,7 +28,7 @@ async function respond(question: Question): Promise<Questions[keyof Questions]["
         contender,
         inputs: new ChangingInputs(inputsOf(question.work), question.work.id),
       });
-      return { description: contender.description, explained: contender.explain?.() };
+      return { description: contender.description, explained: contender.explain?.(), costs: contender.costs?.() };
     }
     case "verify": {
       const { contender, inputs } = present(question.key);

@@ -16,6 +16,8 @@ export interface MachineFigures {
 export interface JudgedRow {
   readonly row: Row;
   readonly verdicts: readonly Verdict[];
+  /** Milliseconds of the roofline, of models that predict. */
+  readonly limit?: number | undefined;
 }
 
 export function writeText(file: string, text: string): void {
@@ -35,7 +37,7 @@ export function resultsOf(rows: readonly JudgedRow[], machine: MachineFigures): 
       fmaPeakGflops: Object.fromEntries(machine.fmaPeak),
       bandwidthGbps: Object.fromEntries(machine.bandwidth),
     },
-    rows: rows.map(({ row, verdicts }) => {
+    rows: rows.map(({ row, verdicts, limit }) => {
       const mine = ours(row);
       const peer = bestPeer(row);
       const awaited = formWith(row, "awaited");
@@ -48,6 +50,7 @@ export function resultsOf(rows: readonly JudgedRow[], machine: MachineFigures): 
         fmaPeakGflops: row.fmaPeak ?? null,
         percentOfPeak:
           row.fmaPeak === undefined || row.flops === 0 ? null : (100 * gflops(row.flops, mine.minimum)) / row.fmaPeak,
+        limitMilliseconds: limit ?? null,
         ratio: peer === undefined ? null : peer.minimum / mine.minimum,
         ratioOfMedians: peer === undefined ? null : peer.median / mine.median,
         ratioAwaited: peer === undefined || awaited === undefined ? null : peer.minimum / awaited.minimum,

@@ -1,7 +1,7 @@
 /** Rows for people. */
-import type { Verdict } from "../floors.js";
-import { bestPeer, formWith, ours, type Row } from "../measure/row.js";
+import { bestPeer, formWith, ours } from "../measure/row.js";
 import { gflops } from "../measure/statistics.js";
+import type { JudgedRow } from "./results.js";
 
 const columns = [
   ["row", -34],
@@ -10,6 +10,7 @@ const columns = [
   ["median", 8],
   ["GFLOP/s", 8],
   ["% peak", 6],
+  ["limit", 7],
   ["im2col", 7],
   ["peer", -12],
   ["ms", 8],
@@ -25,8 +26,9 @@ export function tableHead(): string {
   return `${names}\n${"-".repeat(names.length)}`;
 }
 
-/** Ratios are the peer's time / ours; "im2col" is the GFLOP/s of that algorithm, "awaited" the ratio of awaited calls. */
-export function tableRow(row: Row, verdicts: readonly Verdict[]): string {
+/** Ratios are the peer's time / ours; "limit" is the roofline's ms,
+ * "im2col" the GFLOP/s of that algorithm, "awaited" the ratio of awaited calls. */
+export function tableRow({ row, verdicts, limit }: JudgedRow): string {
   const { threads, work } = row;
   const mine = ours(row);
   const peer = bestPeer(row);
@@ -43,6 +45,7 @@ export function tableRow(row: Row, verdicts: readonly Verdict[]): string {
     row.fmaPeak === undefined || row.flops === 0
       ? ""
       : ((100 * gflops(row.flops, mine.minimum)) / row.fmaPeak).toFixed(0),
+    limit === undefined ? "" : milliseconds(limit),
     speed(row.flops, im2col?.minimum),
     peer === undefined ? "" : `${peer.contender}${peer.repeats > 1 ? `*${peer.repeats}` : ""}`,
     peer === undefined ? "" : milliseconds(peer.minimum),

@@ -7,6 +7,8 @@ import { bestPeer, wants, type FormResult, type Row } from "../../bench/measure/
 import { gflops, summarize } from "../../bench/measure/statistics.js";
 import { timeCalls } from "../../bench/measure/timeCalls.js";
 import { chartOf } from "../../bench/report/chart.js";
+import { roofline, stepCosts } from "../../bench/roofline.js";
+import { sequential } from "../../lib/index.js";
 import { milliseconds, tableHead, tableRow } from "../../bench/report/table.js";
 import { resultsOf } from "../../bench/report/results.js";
 import type { ConvWork } from "../../bench/work.js";
@@ -136,19 +138,49 @@ describe("a floor", () => {
   });
 });
 
+describe("the roofline", () => {
+  const plan = sequential([8, 8, 3])
+    .conv2d({ filters: 16, kernel: 3, padding: "same", algorithm: "winograd" })
+    .flatten()
+    .dense({ units: 10 })
+    .model({ seed: 1 })
+    .plan({ kind: "predict" }, { batchSize: 2 });
+  const product = 2 * 2 * 1024 * 10;
+  it("counts what an algorithm leaves, and the weights", () => {
+    const [conv, dense] = stepCosts(plan);
+    const { algorithm, flops } = plan.steps.find(({ name }) => name.startsWith("conv2d1"))!;
+    expect(flops).toBe(2 * 2 * 64 * 16 * 27);
+    expect(conv).toEqual({ flops: algorithm === "winograd4x4" ? flops / 4 : flops, bytes: 4 * 27 * 16 });
+    expect(dense).toEqual({ flops: product, bytes: 4 * 1024 * 10 });
+  });
+  it("takes for each step the longer of arithmetic and weights", () => {
+    const costs = [
+      { flops: 2e6, bytes: 1e6 },
+      { flops: 1e6, bytes: 4e6 },
+    ];
+    expect(roofline(costs, 100, 50)).toBeCloseTo(0.02 + 0.08, 12);
+  });
+});
+
 describe("the report", () => {
   const verdicts = [judge(row, { ratio: 4 }, 1, undefined)];
   it("prints times, speeds, the share of the peak and the ratios under their heads", () => {
     const [head] = tableHead().split("\n");
-    const line = tableRow(row, verdicts);
+    const line = tableRow({ row, verdicts, limit: 0.25 });
     expect(line.split(/ {2,}/)).toEqual([
-      ...["forward/c/1", "2", "0.5000", "1.000", "200.0", "50", "50.0", "onnxruntime", "1.500", "66.7"],
+      ...["forward/c/1", "2", "0.5000", "1.000", "200.0", "50", "0.2500", "50.0", "onnxruntime", "1.500", "66.7"],
       ...["3.00", "2.00", "2.50", "MISSED 3.00 x onnxruntime, floor 4.00"],
     ]);
     expect(line.indexOf("MISSED")).toBe(head!.indexOf("floor"));
   });
   it("leaves out what was not measured", () => {
-    expect(tableRow(alone, []).split(/ +/)).toEqual(["forward/c/1", "2", "0.5000", "1.000", "200.0"]);
+    expect(tableRow({ row: alone, verdicts: [] }).split(/ +/)).toEqual([
+      "forward/c/1",
+      "2",
+      "0.5000",
+      "1.000",
+      "200.0",
+    ]);
     const results = resultsOf([{ row: alone, verdicts: [] }], { fmaPeak: new Map(), bandwidth: new Map() });
     expect(results).toMatchObject({ rows: [{ percentOfPeak: null, ratio: null, ratioAwaited: null }] });
   });
@@ -156,11 +188,12 @@ describe("the report", () => {
     const arrays = { read: 1, copy: 2, streamingCopy: 3 };
     const bandwidth = { arrays, hugePages: { read: 4, copy: 5, streamingCopy: 6 } };
     const machine = { fmaPeak: new Map([[2, 400]]), bandwidth: new Map([[2, bandwidth]]) };
-    expect(resultsOf([{ row, verdicts }], machine)).toMatchObject({
+    expect(resultsOf([{ row, verdicts, limit: 0.25 }], machine)).toMatchObject({
       machine: { fmaPeakGflops: { 2: 400 }, bandwidthGbps: { 2: bandwidth } },
       rows: [
         {
           ...{ row: "forward/c/1", threads: 2, percentOfPeak: 50, ratio: 3, ratioOfMedians: 2, ratioAwaited: 2.5 },
+          limitMilliseconds: 0.25,
           floors: [{ ratio: 4, reached: false, share: 0.75 }],
         },
       ],

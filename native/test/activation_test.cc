@@ -11,23 +11,6 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-double activate(int kind, double slope, double x) {
-  switch (kind) {
-    case 1:
-      return x < 0 ? 0 : x;
-    case 2:
-      return x < 0 ? slope * x : x;
-    case 3:
-      return 1 / (1 + std::exp(-x));
-    case 4:
-      return std::tanh(x);
-    case 5:
-      return x < 0 ? 0 : x > 6 ? 6 : x;
-    default:
-      return x;
-  }
-}
-
 double slopeAt(int kind, double slope, double y) {
   switch (kind) {
     case 1:

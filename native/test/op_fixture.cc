@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "simd/activationCodes.h"
 #include "test/isa.h"
 
 namespace striate::test {
@@ -169,6 +170,23 @@ std::string kernelOf(const char* name, std::vector<Tensor*> in, std::vector<Tens
   const OpEntry& entry = entryOf(name, in.size(), out.size(), attributes.size());
   const std::vector<TensorDesc> inDescs = descsOf(in), outDescs = descsOf(out);
   return entry.plan(requestOf(inDescs, outDescs, attributes, rows))->kernel;
+}
+
+double activate(int code, double slope, double x) {
+  switch (code) {
+    case kActivationRelu:
+      return x < 0 ? 0 : x;
+    case kActivationLeakyRelu:
+      return x < 0 ? slope * x : x;
+    case kActivationSigmoid:
+      return 1 / (1 + std::exp(-x));
+    case kActivationTanh:
+      return std::tanh(x);
+    case kActivationRelu6:
+      return x < 0 ? 0 : x > 6 ? 6 : x;
+    default:
+      return x;
+  }
 }
 
 bool near(float actual, double expected, double tolerance) {

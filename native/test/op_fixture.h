@@ -71,6 +71,9 @@ std::string refusal(const char* name, std::vector<Tensor*> in, std::vector<Tenso
 std::string kernelOf(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out,
                      std::vector<double> attributes, int64_t rows = 1);
 
+// activation(x) by its code (simd/activationCodes.h), in double precision.
+double activate(int code, double slope, double x);
+
 // Equal within `tolerance`, or both NaN, or the same infinity.
 bool near(float actual, double expected, double tolerance);
 

@@ -24,8 +24,6 @@ struct Stem {
   int64_t ow() const { return (w + left + right - kernel) / stride + 1; }
 };
 
-double activated(double x, int kind) { return kind == 1 ? std::max(x, 0.0) : kind == 2 ? (x > 0 ? x : 0.1 * x) : x; }
-
 void checkStem(const Stem& c) {
   Tensor x({c.images, c.h, c.w, c.channels}, {true, c.gap});
   Tensor filter({c.kernel, c.kernel, c.channels, c.filters}, {false, c.gap});
@@ -108,7 +106,7 @@ void checkStem(const Stem& c) {
                   }
               if (c.scale) expected *= scale.element(f);
               if (c.bias) expected += bias.element(f);
-              expected = activated(expected, c.activation);
+              expected = activate(c.activation, 0.1, expected);
               const double bound =
                   (static_cast<double>(depth) + kRoundings) * kUnit * most[static_cast<size_t>(r * edge + s)] +
                   4 * kEpsilon;

@@ -117,7 +117,7 @@ export function batchNormTrain(
 
 /**
  * The new running statistics: (1 - momentum) * running + momentum * batch, the variance unbiased.
- * @param pixelsPerRow values of each channel in one row of the batch: height * width
+ * @param options.pixelsPerRow values of each channel in one row of the batch: height * width
  * @returns Values that must update the State tensors `runningMean` and `runningVariance`
  */
 export function updateStatistics(

@@ -106,7 +106,7 @@ export class Picture {
     return `${this.svg(margin, { xmlns: "http://www.w3.org/2000/svg" }, style, paper).text}\n`;
   }
 
-  /** An element of a page that holds {@link pictureStyle}. */
+  /** An element of a page that holds `pictureStyle`. */
   toHtml(): string {
     return this.svg(0, {}).text;
   }

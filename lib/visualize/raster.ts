@@ -94,7 +94,7 @@ export function pixelRange({ data }: Images): readonly [number, number] {
 
 /**
  * One image of a batch as pixels: one channel is grey, three are red, green and blue, of others the mean is shown.
- * @param range values of black and white; default {@link pixelRange} of all images
+ * @param range values of black and white; default `pixelRange` of all images
  * @throws OptionError where there is no such image
  */
 export function imageRaster(images: Images, index: number, range = pixelRange(images)): Raster {

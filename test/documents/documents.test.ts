@@ -7,7 +7,7 @@ import { alignPictures, parsePictures } from "./pictures.js";
 import { Programs, root } from "./programs.js";
 
 const documents = await Promise.all(
-  ["README.md", "docs/course.md"].map(async (path) => {
+  ["README.md", "docs/course.md", "docs/memory-and-threads.md"].map(async (path) => {
     const markdown = await readFile(join(root, path), "utf8");
     return { path, blocks: parseBlocks(markdown), pictures: parsePictures(markdown) };
   }),

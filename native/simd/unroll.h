@@ -1,5 +1,7 @@
 // Loops over accumulators that must live in registers. Part of what an ISA file may include.
 #pragma once
+#include <utility>
+
 #include "simd/vec.h"
 
 namespace striate {
@@ -13,12 +15,13 @@ struct Index {
 
 // f(Index<0>) .. f(Index<n-1>), inlined at once: only then does gcc see constant subscripts early enough to keep an
 // array of accumulators in registers (with a loop and "#pragma GCC unroll" it stays in memory: half the speed).
-template <int kEnd, int kBegin = 0, class F>
+template <class F, int... kIndices>
+STRIATE_INLINE void repeatEach(const F& f, std::integer_sequence<int, kIndices...>) {
+  (f(Index<kIndices>()), ...);
+}
+template <int kEnd, class F>
 STRIATE_INLINE void repeatConstant(const F& f) {
-  if constexpr (kBegin < kEnd) {
-    f(Index<kBegin>());
-    repeatConstant<kEnd, kBegin + 1>(f);
-  }
+  repeatEach(f, std::make_integer_sequence<int, kEnd>());
 }
 
 // The same where f needs no constant. Under the sanitizers it is a loop: unrolled, the tiles take gcc five times as

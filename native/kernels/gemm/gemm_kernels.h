@@ -113,10 +113,11 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
           for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) prefetch(next[i]);
         }
         for (int64_t k = 0; k < kFetchTerms; k += kTermsAtOnce) {
-          repeat<kTermsAtOnce>(STRIATE_LAMBDA(auto u) {
+#pragma GCC unroll 16
+          for (int u = 0; u < kTermsAtOnce; ++u) {
             acc.multiplyAdd(
                 STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + k + u); }, b + (k + u) * kWidth);
-          });
+          }
         }
         repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] += kFetchTerms; });
       }

@@ -22,9 +22,10 @@ export function peerShape(shape: readonly number[]): number[] {
 
 /**
  * @param output the net's last layer
+ * @param batch rows of a call, or the name of a size that is free
  * @throws RangeError for a layer that has no counterpart here
  */
-export function onnxFromNet(output: LayerNode, parameters: Parameters, batch: number): OnnxGraph {
+export function onnxFromNet(output: LayerNode, parameters: Parameters, batch: number | string): OnnxGraph {
   const converter = new Converter(parameters);
   const named = listNodes(output);
   for (const node of named) converter.add(node);

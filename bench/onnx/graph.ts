@@ -19,7 +19,8 @@ export interface OnnxNode {
 
 export interface OnnxPort {
   readonly name: string;
-  readonly shape: readonly number[];
+  /** A name is a size that is free. */
+  readonly shape: readonly (number | string)[];
 }
 
 export interface OnnxGraph {
@@ -42,7 +43,7 @@ interface Protobuf {
   };
 }
 
-/** The bytes of an ONNX file, opset 13. Shapes are fixed, as on the side it is compared with. */
+/** The bytes of an ONNX file, opset 13. */
 export function encodeOnnx(graph: OnnxGraph): Uint8Array {
   const protobuf = createRequire(import.meta.url)("protobufjs") as Protobuf;
   const schema = readFileSync(new URL("onnx.proto", import.meta.url), "utf8");
@@ -84,6 +85,6 @@ function attribute(name: string, value: OnnxNode["attributes"][string]): object 
 }
 
 function valueInfo({ name, shape }: OnnxPort): object {
-  const dim = shape.map((size) => ({ dim_value: size }));
+  const dim = shape.map((size) => (typeof size === "number" ? { dim_value: size } : { dim_param: size }));
   return { name, type: { tensor_type: { elem_type: elementTypes.f32, shape: { dim } } } };
 }

@@ -1,0 +1,96 @@
+/**
+ * `npm run serve -- [MODEL]`: the server as a process of its own. MODEL is a folder that `model.save` wrote, or a model of
+ * bench/models with drawn weights. SIGTERM and SIGINT let it answer what is under way first.
+ */
+import { existsSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createHistogram, monitorEventLoopDelay, type IntervalHistogram } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import type { Model } from "../../lib/training/model.js";
+import { models } from "../models/index.js";
+import { weights } from "../net.js";
+import { striate } from "../striate.js";
+import { imageServer } from "./app.js";
+import { striateEngine, type Engine } from "./engine.js";
+import { onnxruntimeEngine } from "./onnxruntime.js";
+
+export type EngineName = "striate" | "onnxruntime";
+
+/** What the load asks of this process, and is told; milliseconds. */
+export type Question = "start" | "stop" | "close";
+export type Answer = { readonly url: string; readonly description: string } | EventLoopDelay;
+export interface EventLoopDelay {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    engine: { type: "string", default: "striate" },
+    port: { type: "string", default: "3000" },
+    threads: { type: "string", default: String(striate.backendInfo().threads) },
+    capacity: { type: "string", default: "128" },
+    batch: { type: "string", default: "1" },
+  },
+});
+const threads = Number(values.threads);
+const batch = Number(values.batch);
+striate.setThreads(threads);
+
+const name = positionals[0] ?? "cifar_small_vgg";
+const model = await open(name);
+const engine = await makeEngine(model);
+const { classes } = model.metadata as { readonly classes?: readonly string[] };
+const app = imageServer({ engine, batch, capacity: Number(values.capacity), ...(classes && { classes }) });
+await app.listen({ port: Number(values.port), host: "127.0.0.1" });
+const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+
+if (process.send === undefined) {
+  console.log(`${name} by ${engine.description}: POST a JPEG or PNG to ${url}/classify`);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void app.close());
+} else {
+  answerParent();
+}
+
+/** @throws RangeError for what is neither a folder nor a model of the bench */
+async function open(name: string): Promise<Model> {
+  if (existsSync(name)) return striate.loadModel(name);
+  const known = models.get(name);
+  if (known === undefined)
+    throw new RangeError(`serve: no folder ${name}, and no model; there is ${[...models.keys()].join(", ")}`);
+  const { node } = known.net();
+  return new striate.Model(node, { parameters: weights(node, name) });
+}
+
+async function makeEngine(model: Model): Promise<Engine> {
+  if (values.engine === "onnxruntime") return onnxruntimeEngine(model, threads, batch);
+  const { backend, isa } = striate.backendInfo();
+  return striateEngine(model, `striate (${backend}, ${isa})`, batch);
+}
+
+/** Under a parent that measures: the delay of the event loop between "start" and "stop", over all such times. */
+function answerParent(): void {
+  const resolution = 1;
+  const total = createHistogram();
+  let turn: IntervalHistogram | undefined;
+  // A histogram holds the whole time from one tick of its timer to the next.
+  const milliseconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - resolution);
+  const answer = (message: Answer): void => void process.send!(message);
+  process.on("message", (question: Question) => {
+    if (question === "start") {
+      // A new one: the first tick of one that was stopped holds all the time in between.
+      turn = monitorEventLoopDelay({ resolution });
+      turn.enable();
+    }
+    if (question === "stop") {
+      turn!.disable();
+      total.add(turn as unknown as Parameters<typeof total.add>[0]);
+      const [p50, p99] = [50, 99].map((percent) => milliseconds(total.percentile(percent)));
+      answer({ p50: p50!, p99: p99!, max: milliseconds(total.max) });
+    }
+    if (question === "close") void app.close().then(() => process.disconnect());
+  });
+  answer({ url, description: engine.description });
+}

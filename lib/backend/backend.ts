@@ -86,6 +86,11 @@ export interface BackendInfo {
   /** "avx512", "avx2", "sse2", "neon"; "none" for the reference backend. */
   readonly isa: string;
   readonly threads: number;
+  /**
+   * Bytes outside of JavaScript's heap that the models of this thread hold now: parameters, packed weights, arenas, inputs
+   * and outputs of runs. The garbage collector knows them; process.memoryUsage() shows them in `rss` only.
+   */
+  readonly nativeBytes: number;
   /** Why the native backend is not in use, if it is not. */
   readonly loadError: string | undefined;
 }

@@ -92,8 +92,8 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   readonly metadata: JsonObject;
   private readonly backend: Backend;
   private readonly parameterList: readonly NetParameter[];
-  private state: State;
-  private plans: PlanCache;
+  /** None after dispose(). */
+  private held: { readonly state: State; readonly plans: PlanCache } | undefined;
   /** The optimizer whose slots the State holds. */
   private optimizer: Optimizer | undefined;
   private fitting = false;
@@ -110,10 +110,27 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     this.inputShape = rootOf(node).outputShape as In;
     this.outputShape = node.outputShape as Out;
     this.parameterList = netParameters(node);
-    this.state = this.backend.createState(this.stateSpecs(undefined));
-    this.plans = new PlanCache(this.backend, this.state, this.node);
+    this.held = this.createState(undefined);
     const given = this.checkParameters(options.parameters ?? new Map<string, Tensor>(), "model");
     this.state.write(new Map([...given, ...this.drawnParameters(given)]));
+  }
+
+  private createState(optimizer: Optimizer | undefined): { readonly state: State; readonly plans: PlanCache } {
+    const state = this.backend.createState(this.stateSpecs(optimizer));
+    return { state, plans: new PlanCache(this.backend, state, this.node) };
+  }
+
+  private usable(): { readonly state: State; readonly plans: PlanCache } {
+    if (this.held !== undefined) return this.held;
+    throw new StriateError("ERR_STRIATE_DISPOSED", "model: it was disposed and cannot be used any more");
+  }
+
+  private get state(): State {
+    return this.usable().state;
+  }
+
+  private get plans(): PlanCache {
+    return this.usable().plans;
   }
 
   private stateSpecs(optimizer: Optimizer | undefined): { name: string; shape: Shape }[] {
@@ -172,8 +189,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     const checked = check(examples);
     const validation = typeof options.validation === "object" ? check(options.validation) : undefined;
     this.holdSlots(options.optimizer);
-    this.fitting = true;
-    return fitLoop({
+    const loop = fitLoop({
       plans: this.plans,
       examples: checked,
       validation,
@@ -182,6 +198,8 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
       epochsBefore: this.epochsTrained,
       onEpochDone: () => this.epochsTrained++,
     });
+    this.fitting = true;
+    return loop;
   }
 
   /**
@@ -192,8 +210,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     if (this.optimizer === optimizer) return;
     const names = this.parameterList.map(({ tensor }) => tensor);
     const values = this.state.read(names);
-    this.state = this.backend.createState(this.stateSpecs(optimizer));
-    this.plans = new PlanCache(this.backend, this.state, this.node);
+    this.held = this.createState(optimizer);
     this.state.write(new Map(names.map((name, i) => [name, values[i]!])));
     this.optimizer = optimizer;
   }
@@ -435,14 +452,21 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     }
   }
 
-  /** Frees State and plans now; further use throws. */
+  /**
+   * Frees parameters and plans now instead of when they are collected. A run under way is waited for; calls that have more
+   * to run reject. `using` does this at the end of its block.
+   * @throws StriateError with the code ERR_STRIATE_DISPOSED where the model was disposed already; so does all further use
+   */
   dispose(): void {
-    this.plans.dispose();
-    this.state.dispose();
+    const { plans, state } = this.usable();
+    this.held = undefined;
+    plans.dispose();
+    state.dispose();
   }
 
+  /** As dispose, but a model that was disposed already is left alone: a `using` block may end it early. */
   [Symbol.dispose](): void {
-    this.dispose();
+    if (this.held !== undefined) this.dispose();
   }
 }
 

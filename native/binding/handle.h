@@ -10,6 +10,9 @@
 
 namespace striate::binding {
 
+// What the Handles of this thread, that is, of this environment, told V8 of. process.memoryUsage() does not show it.
+inline thread_local int64_t heldBytes = 0;
+
 // T: the shared native object; Tag::value its napi_type_tag, Tag::name what to call it in errors. The object lives
 // until dispose() or the garbage collector, and in either case until the runs under way are over.
 template <typename T, typename Tag>
@@ -58,6 +61,7 @@ class Handle {
     if (bytes != accounted_) {
       int64_t total = 0;
       napi_adjust_external_memory(env, bytes - accounted_, &total);
+      heldBytes += bytes - accounted_;
       accounted_ = bytes;
     }
   }

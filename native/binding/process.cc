@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 #include "base/pool.h"
 #include "binding/functions.h"
+#include "binding/handle.h"
 #include "kernels/op.h"
 
 namespace striate::binding {
@@ -60,6 +61,16 @@ Napi::Value taskCounters(const Napi::CallbackInfo& info) {
   return array;
 }
 
+// memory(): bytes that the States and Executables of this environment hold, and all that V8 was told of by anybody.
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  int64_t external = 0;
+  napi_adjust_external_memory(info.Env(), 0, &external);
+  const Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("held", static_cast<double>(heldBytes));
+  result.Set("external", static_cast<double>(external));
+  return result;
+}
+
 }  // namespace
 
 void exportProcess(Napi::Env env, Napi::Object exports) {
@@ -67,6 +78,7 @@ void exportProcess(Napi::Env env, Napi::Object exports) {
   exportFunction(env, exports, "info", info);
   exportFunction(env, exports, "setThreads", setThreads);
   exportFunction(env, exports, "taskCounters", taskCounters);
+  exportFunction(env, exports, "memory", memory);
 }
 
 }  // namespace striate::binding

@@ -135,9 +135,10 @@ void Executable::release(std::unique_ptr<Workspace> workspace) {
 }
 
 void AsyncRun::execute() {
-  const std::shared_ptr<Executable> executable = std::move(executable_);
+  std::shared_ptr<Executable> executable = std::move(executable_);
   status = executable->execute(*slot, *workspace_, scalars, &aborted);
   executable->release(std::move(workspace_));
+  executable = nullptr;  // before anybody is told: who then disposes of it gets its memory back at once
   finished();
 }
 

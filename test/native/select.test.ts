@@ -35,6 +35,7 @@ describe("the backend", () => {
       backend: "reference",
       isa: "none",
       threads: 1,
+      nativeBytes: 0,
       loadError: "Cannot find module '/nowhere/striate.node'",
     };
     expect(result).toEqual([info, info, info]);
@@ -46,7 +47,7 @@ describe("the backend", () => {
 
   test("is the reference where STRIATE_BACKEND says so, silently", async () => {
     const { result, stderr } = await selected({ STRIATE_BACKEND: "reference", ...missing });
-    expect(result).toEqual([{ backend: "reference", isa: "none", threads: 1 }]);
+    expect(result).toEqual([{ backend: "reference", isa: "none", threads: 1, nativeBytes: 0 }]);
     expect(stderr).toBe("");
   });
 

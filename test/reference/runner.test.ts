@@ -11,7 +11,8 @@ const compile = (program: Program, state: State = referenceBackend.createState([
 describe("info", () => {
   it("names the backend", () => {
     expect(referenceBackend.name).toBe("reference");
-    expect(referenceBackend.info()).toEqual({ backend: "reference", isa: "none", threads: 1, loadError: undefined });
+    const info = { backend: "reference", isa: "none", threads: 1, nativeBytes: 0, loadError: undefined };
+    expect(referenceBackend.info()).toEqual(info);
   });
 });
 

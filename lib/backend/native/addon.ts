@@ -29,6 +29,8 @@ export interface NativeAddon {
   setThreads(threads: number): void;
   /** Tasks taken by calling threads, then by worker 1, 2, ... of the pool, since the process began. */
   taskCounters(): number[];
+  /** Bytes that the States and Executables of this thread hold, and all external bytes that V8 was told of by anybody. */
+  memory(): { readonly held: number; readonly external: number };
 
   createState(sizes: Float64Array): StateHandle;
   /** Copies whole tensors, all from between the same two steps. */
@@ -74,6 +76,7 @@ export const addonFunctions: { readonly [Name in keyof NativeAddon]: true } = {
   info: true,
   setThreads: true,
   taskCounters: true,
+  memory: true,
   createState: true,
   stateRead: true,
   stateWrite: true,

@@ -38,7 +38,7 @@ function load(): NativeBackend {
     addon,
     info() {
       const { isa, threads } = calling(() => addon.info());
-      return { backend: "native", isa, threads, loadError: undefined };
+      return { backend: "native", isa, threads, nativeBytes: addon.memory().held, loadError: undefined };
     },
     createState: (specs) => new NativeState(addon, specs),
     compile(program, state) {

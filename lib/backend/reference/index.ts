@@ -15,7 +15,7 @@ import { ReferenceState } from "./state.js";
  */
 export const referenceBackend: Backend = {
   name: "reference",
-  info: () => ({ backend: "reference", isa: "none", threads: 1, loadError: undefined }),
+  info: () => ({ backend: "reference", isa: "none", threads: 1, nativeBytes: 0, loadError: undefined }),
   createState: (specs) => new ReferenceState(specs, forgetState),
   compile(program, state) {
     if (state instanceof ReferenceState) return new ReferenceExecutable(program, state);

@@ -6,9 +6,11 @@
  * - A client that leaves gives its place back: what it waits for is taken out of the queue, or stops before its next step.
  * - Everything heavy happens on other threads: sharp decodes on libuv's, striate computes on its own.
  */
+import { availableParallelism } from "node:os";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from "fastify";
 import { Batcher } from "./batcher.js";
 import type { Engine } from "./engine.js";
+import { Line } from "./line.js";
 import { decodeImage, defaultLimits, type ImageLimits } from "./image.js";
 
 export interface ServerOptions {
@@ -72,6 +74,7 @@ const retryAfter = 1;
 export function imageServer(options: ServerOptions): FastifyInstance {
   const { engine, classes, capacity = 128, batch = 1, limits = defaultLimits } = options;
   const batcher = batch > 1 ? new Batcher(engine, batch) : undefined;
+  const decoders = new Line(availableParallelism());
   const count = { inside: 0, answered: 0, refused: 0, left: 0 };
   const guests = new WeakMap<FastifyRequest, Guest>();
 
@@ -100,7 +103,8 @@ export function imageServer(options: ServerOptions): FastifyInstance {
     },
     async handler(request): Promise<Classification> {
       const scores = await guests.get(request)!.served(async (signal) => {
-        const image = await decodeImage(request.body as Buffer, engine.inputShape, limits);
+        const decode = () => decodeImage(request.body as Buffer, engine.inputShape, limits);
+        const image = await decoders.through(signal, decode);
         signal.throwIfAborted();
         return batcher?.classify(image, signal) ?? engine.classify(image, 1, signal);
       });

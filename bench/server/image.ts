@@ -41,14 +41,7 @@ export async function decodeImage(file: Buffer, shape: readonly number[], limits
   const known = Object.values(signatures).some((signature) => file.subarray(0, signature.length).equals(signature));
   if (!known) throw new ImageError(415, "image: must be a JPEG or PNG file, its first bytes are of neither");
   try {
-    // This reads the header only. Its own limit would not tell the size.
-    const header = await sharp(file, { limitInputPixels: false }).metadata();
-    if (header.width * header.height > limits.pixels) {
-      throw new ImageError(
-        413,
-        `image: must have at most ${limits.pixels} pixels, has ${header.width}x${header.height}`,
-      );
-    }
+    // The limit is checked against the header, before any pixel is decoded.
     return await sharp(file, { limitInputPixels: limits.pixels, failOn: "error" })
       .timeout({ seconds: 5 })
       .autoOrient()
@@ -58,8 +51,11 @@ export async function decodeImage(file: Buffer, shape: readonly number[], limits
       .raw()
       .toBuffer();
   } catch (cause) {
-    if (cause instanceof ImageError) throw cause;
-    throw new ImageError(400, `image: cannot be decoded: ${firstLine(cause)}`, { cause });
+    const reason = firstLine(cause);
+    if (reason === "Input image exceeds pixel limit") {
+      throw new ImageError(413, `image: must have at most ${limits.pixels} pixels`, { cause });
+    }
+    throw new ImageError(400, `image: cannot be decoded: ${reason}`, { cause });
   }
 }
 

@@ -1,11 +1,12 @@
 /**
- * `npm run serve -- [MODEL]`: the server as a process of its own. MODEL is a folder that `model.save` wrote, or a model of
- * bench/models with drawn weights. SIGTERM and SIGINT let it answer what is under way first.
+ * `npm run serve -- [MODEL]`: the server as a process of its own. MODEL is a folder that `model.save` wrote, of a net that
+ * begins with rescale(), or a model of bench/models with drawn weights. SIGTERM and SIGINT let it answer what is under way first.
  */
 import { existsSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { createHistogram, monitorEventLoopDelay, type IntervalHistogram } from "node:perf_hooks";
+import { monitorEventLoopDelay, type IntervalHistogram } from "node:perf_hooks";
 import { parseArgs } from "node:util";
+import { listNodes, rootOf } from "../../lib/layers/node.js";
 import type { Model } from "../../lib/training/model.js";
 import { models } from "../models/index.js";
 import { weights } from "../net.js";
@@ -56,7 +57,12 @@ if (process.send === undefined) {
 
 /** @throws RangeError for what is neither a folder nor a model of the bench */
 async function open(name: string): Promise<Model> {
-  if (existsSync(name)) return striate.loadModel(name);
+  if (existsSync(name)) {
+    const model = await striate.loadModel(name);
+    const readers = listNodes(model.node).filter(({ node }) => node.inputs.includes(rootOf(model.node)));
+    if (readers.every(({ node }) => node.definition.type === "rescale")) return model;
+    throw new RangeError(`serve: pictures are bytes, 0 to 255; the net of ${name} must begin with rescale()`);
+  }
   const known = models.get(name);
   if (known === undefined)
     throw new RangeError(`serve: no folder ${name}, and no model; there is ${[...models.keys()].join(", ")}`);
@@ -70,10 +76,9 @@ async function makeEngine(model: Model): Promise<Engine> {
   return striateEngine(model, `striate (${backend}, ${isa})`, batch);
 }
 
-/** Under a parent that measures: the delay of the event loop between "start" and "stop", over all such times. */
+/** Under a parent that measures: the delay of the event loop between "start" and "stop". */
 function answerParent(): void {
   const resolution = 1;
-  const total = createHistogram();
   let turn: IntervalHistogram | undefined;
   // A histogram holds the whole time from one tick of its timer to the next.
   const milliseconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - resolution);
@@ -86,9 +91,8 @@ function answerParent(): void {
     }
     if (question === "stop") {
       turn!.disable();
-      total.add(turn as unknown as Parameters<typeof total.add>[0]);
-      const [p50, p99] = [50, 99].map((percent) => milliseconds(total.percentile(percent)));
-      answer({ p50: p50!, p99: p99!, max: milliseconds(total.max) });
+      const [p50, p99] = [50, 99].map((percent) => milliseconds(turn!.percentile(percent)));
+      answer({ p50: p50!, p99: p99!, max: milliseconds(turn!.max) });
     }
     if (question === "close") void app.close().then(() => process.disconnect());
   });

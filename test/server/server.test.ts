@@ -9,6 +9,7 @@ import { imageServer, type Classification, type ServerOptions, type Status } fro
 import { Batcher } from "../../bench/server/batcher.js";
 import { striateEngine, type Engine } from "../../bench/server/engine.js";
 import { decodeImage, defaultLimits } from "../../bench/server/image.js";
+import { Line } from "../../bench/server/line.js";
 import { sequential, type Model } from "../../lib/index.js";
 
 const net = sequential([12, 10, 3])
@@ -168,6 +169,29 @@ test("a micro-batch is what came in while others were computed, up to its limit"
   await gate.close();
 });
 
+test("works wait in line, and one whose client leaves does not", async () => {
+  const line = new Line(2);
+  const started: number[] = [];
+  const ends: (() => void)[] = [];
+  const leaving = new AbortController();
+  const stays = new AbortController().signal;
+  const pending = [0, 1, 2, 3].map((i) =>
+    line.through(i === 2 ? leaving.signal : stays, () => {
+      started.push(i);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    }),
+  );
+  expect(started).toEqual([0, 1]);
+  leaving.abort(new Error("gone"));
+  await expect(pending[2]).rejects.toThrow("gone");
+  ends[0]!();
+  await pending[0];
+  await eventually(() => expect(started).toEqual([0, 1, 3]));
+  for (const end of ends) end();
+  await Promise.all([pending[1], pending[3]]);
+  await line.through(stays, () => Promise.resolve());
+});
+
 describe("the bound", () => {
   test("beyond it a request is told 503, when to come again, and why; inside it is answered", async () => {
     const { url, gate, status } = await gated({ capacity: 2 });
@@ -290,13 +314,7 @@ describe("what is refused for good", () => {
       400,
       /^image: cannot be decoded: /,
     ],
-    [
-      "too many pixels",
-      () => picture("png", 0, 200, 51),
-      "image/png",
-      413,
-      /^image: must have at most 10000 pixels, has 200x51$/,
-    ],
+    ["too many pixels", () => picture("png", 0, 200, 51), "image/png", 413, /^image: must have at most 10000 pixels$/],
     [
       "too many bytes",
       async () => Promise.resolve(Buffer.alloc(50_001)),
@@ -329,7 +347,7 @@ describe("what is refused for good", () => {
     const { status, body } = await post(url, lying, "image/png");
     expect({ status, body }).toEqual({
       status: 413,
-      body: { error: "image: must have at most 16000000 pixels, has 60000x60000" },
+      body: { error: "image: must have at most 16000000 pixels" },
     });
     expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 2 ** 20);
   });

@@ -1,11 +1,12 @@
 /** Eager calls: a function of Values applied to arrays at once. A small Program behind it, from a cache. */
 import type { Backend, Executable, State } from "./backend/backend.js";
 import { selectBackend } from "./backend/select.js";
-import { elementCount, type Tensor } from "./data/tensor.js";
+import { elementCount, requireTensor, type Tensor } from "./data/tensor.js";
 import { OptionError, ShapeError } from "./errors.js";
 import { lower } from "./graph/lower.js";
 import type { Dtype, Program } from "./graph/program.js";
-import { input, type Value } from "./graph/value.js";
+import { input, requireValue, type Value } from "./graph/value.js";
+import { isShape, showShape, showValue } from "./shape/values.js";
 
 /** Compiled Programs, by their own text; the least recently used goes first. */
 const cache = new Map<string, Executable>();
@@ -51,16 +52,19 @@ function prepare(
   build: (...values: Value[]) => Value,
   tensors: readonly Tensor[],
 ): { executable: Executable; shape: readonly number[] } {
+  if (typeof build !== "function")
+    throw new OptionError("build", `run: needs a function of Values, got ${showValue(build)}`);
   const values = tensors.map((tensor, i) => {
-    if (tensor.data.length !== elementCount(tensor.shape) || tensor.data.length === 0) {
-      throw new ShapeError(
-        "data",
-        `run: argument ${i} of shape [${tensor.shape.join(", ")}] needs ${elementCount(tensor.shape)} elements, at least one, got ${tensor.data.length}`,
-      );
+    requireTensor("run", `argument ${i}`, tensor);
+    const { shape, data } = tensor;
+    if (!isShape(shape) || data.length !== elementCount(shape)) {
+      const rule = `needs sizes from 1 and ${elementCount(shape)} elements`;
+      throw new ShapeError("data", `run: argument ${i} of shape ${showShape(shape)} ${rule}, got ${data.length}`);
     }
-    return input(`argument ${i}`, tensor.shape, { dtype: dtypeOf(tensor, i) });
+    return input(`argument ${i}`, shape, { dtype: dtypeOf(tensor, i) });
   });
   const result = build(...values);
+  requireValue("run", "the function's result", result);
   // An argument that the function does not use has no place in the Program.
   const program = lower({ outputs: [{ name: "result", value: result }] }, { rows: 1 });
   const used = program.storages.filter((storage) => storage.kind === "input").length;

@@ -1,5 +1,6 @@
 /** What the callers of any backend pass and get: checks of arguments, and how much of a storage is live in a run. */
 import { StriateError } from "../errors.js";
+import { allocated, newFloats } from "../memory.js";
 import type { Dtype, Program, RunScalars, StorageKind } from "../graph/program.js";
 import { sizeOf } from "../shape/values.js";
 import type { InputArray, OutputArray, StateTensorSpec } from "./backend.js";
@@ -25,7 +26,8 @@ export function portsOf(program: Program, kind: StorageKind): readonly Port[] {
 
 /** Memory for what a run returns. */
 export function outputArray({ dtype, liveSize }: Port, rows: number): OutputArray {
-  return dtype === "u8" ? new Uint8Array(liveSize(rows)) : new Float32Array(liveSize(rows));
+  const size = liveSize(rows);
+  return dtype === "u8" ? allocated("run", size, () => new Uint8Array(size)) : newFloats("run", size);
 }
 
 /** @throws StriateError ERR_STRIATE_ARGUMENT where inputs or scalars do not fit the Program */

@@ -1,5 +1,6 @@
 /** Which backend runs: the native one where its addon loads, the reference backend anywhere else. */
 import { BackendError, OptionError, StriateError } from "../errors.js";
+import { showValue } from "../shape/values.js";
 import type { Backend, BackendInfo } from "./backend.js";
 import { nativeBackend, type NativeBackend } from "./native/index.js";
 import { referenceBackend } from "./reference/index.js";
@@ -48,7 +49,10 @@ export function setThreads(threads: number): void {
   const { native } = select();
   const most = native?.addon.info().mostThreads ?? Infinity;
   if (!Number.isInteger(threads) || threads < 1 || threads > most) {
-    throw new OptionError("threads", `setThreads: threads must be a whole number from 1 to ${most}, got ${threads}`);
+    throw new OptionError(
+      "threads",
+      `setThreads: threads must be a whole number from 1 to ${most}, got ${showValue(threads)}`,
+    );
   }
   native?.addon.setThreads(threads);
 }

@@ -1,6 +1,7 @@
 /** More images from the ones there are. Everything draws from a {@link RandomStream}, so a seed repeats a run. */
 import { OptionError } from "../errors.js";
 import type { RandomStream } from "../random/philox.js";
+import { requireOptions, showValue } from "../shape/values.js";
 import type { Batch, ImageArray } from "./dataset.js";
 
 /** Changes a batch of images [batch, height, width, channels]; for fit's option `augment`. */
@@ -19,9 +20,13 @@ export type ImageChange = <Shape extends readonly [number, number, number], Data
  * ```
  */
 export function randomShift(options: { readonly distance: number }): ImageChange {
+  requireOptions("randomShift", options);
   const { distance } = options;
   if (!Number.isSafeInteger(distance) || distance < 0) {
-    throw new OptionError("distance", `randomShift: distance must be an integer of at least 0, got ${distance}`);
+    throw new OptionError(
+      "distance",
+      `randomShift: distance must be an integer of at least 0, got ${showValue(distance)}`,
+    );
   }
   return (batch, random) => {
     const { shape, data } = batch.images;

@@ -137,7 +137,8 @@ export function stratifiedSplit(labels: Int32Array, shares: readonly number[], r
     parts.forEach((part, index) => {
       share += shares[index]!;
       const end = index === parts.length - 1 ? rows.length : Math.round(share * rows.length);
-      part.push(...rows.slice(start, end));
+      // One by one: as arguments of one call, a hundred thousand would exhaust the stack.
+      for (const row of rows.slice(start, end)) part.push(row);
       start = end;
     });
   }

@@ -1,5 +1,6 @@
 /** Arrays with a shape: what users pass in and get back. Plain objects, so that any typed array of any origin becomes one without a copy. */
-import { ShapeError } from "../errors.js";
+import { OptionError, ShapeError } from "../errors.js";
+import { isNatural, showShape, showValue } from "../shape/values.js";
 
 /** uint8 images are normalised by the first step of a Program; int32 holds labels. */
 export type TensorData = Float32Array | Uint8Array | Int32Array;
@@ -15,6 +16,32 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+const arrayNames = ["Float32Array", "Uint8Array", "Int32Array"];
+
+/**
+ * Refuses what is no tensor, whatever the types say. Whether it fits is another question.
+ *
+ * @param owner begins the sentence of the error
+ * @param option what the tensor is called there
+ * @throws OptionError
+ */
+export function requireTensor(owner: string, option: string, value: unknown): asserts value is Tensor {
+  const { shape, data } = (value ?? {}) as Partial<Record<keyof Tensor, unknown>>;
+  if (Array.isArray(shape) && isTensorData(data)) return;
+  const rule = "a tensor, { shape, data } with a Float32Array, an Int32Array or a Uint8Array";
+  const holds = Array.isArray(shape) ? `the shape ${showValue(shape)} with ${describe(data)}` : showValue(value);
+  throw new OptionError(option, `${owner}: ${option} must be ${rule}, got ${holds}`);
+}
+
+// By name: arrays from another realm (a test runner's, say) have other constructors.
+function isTensorData(data: unknown): data is TensorData {
+  return ArrayBuffer.isView(data) && arrayNames.includes(describe(data));
+}
+
+function describe(value: unknown): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
+
 /**
  * Gives `data` a shape, without copying.
  *
@@ -28,16 +55,16 @@ export function tensor<const Shape extends readonly number[], Data extends Tenso
   shape: Shape,
   data: Data,
 ): Tensor<Shape, Data> {
-  for (const size of shape) {
-    if (!Number.isSafeInteger(size) || size < 0) {
-      throw new ShapeError("shape", `tensor: sizes must be integers of at least 0, got [${shape.join(", ")}]`);
-    }
+  const value = { shape, data };
+  requireTensor("tensor", "data", value);
+  if (!Array.from(shape).every(isNatural)) {
+    throw new ShapeError("shape", `tensor: sizes must be integers of at least 0, got ${showShape(shape)}`);
   }
   const count = elementCount(shape);
   if (count !== data.length) {
     throw new ShapeError("data", `tensor: shape [${shape.join(", ")}] needs ${count} elements, got ${data.length}`);
   }
-  return { shape, data };
+  return value;
 }
 
 /** A shape to match: `"batch"` stands for any size. */
@@ -65,11 +92,12 @@ export function assertShape<const Pattern extends ShapePattern, Data extends Ten
   pattern: Pattern,
   owner = "tensor",
 ): asserts value is Tensor<Matched<Pattern>, Data> {
-  const { shape, data } = value;
+  requireTensor(owner, "value", value);
+  const { shape, data } = value as Tensor;
   const fits =
     shape.length === pattern.length && pattern.every((wanted, axis) => wanted === "batch" || wanted === shape[axis]);
   if (!fits) {
-    throw new ShapeError("shape", `${owner}: expects shape [${pattern.join(", ")}], got [${shape.join(", ")}]`);
+    throw new ShapeError("shape", `${owner}: expects shape [${pattern.join(", ")}], got ${showShape(shape)}`);
   }
   if (elementCount(shape) !== data.length) {
     throw new ShapeError(

@@ -1,6 +1,7 @@
 /** An image is filtered in bands of rows: a band with its borders is laid out in memory, and one run makes its results. */
 import type { Executable, OutputArray } from "../backend/backend.js";
 import { input } from "../graph/value.js";
+import { allocated, newFloats } from "../memory.js";
 import { filter2d } from "../ops/filter2d.js";
 import { compiledFor } from "../run.js";
 import { boundaryIndex, boundaryIndices, outside } from "../shape/boundary.js";
@@ -102,7 +103,9 @@ export class BandFilter {
       return image.subarray(start * length, (start + rows.length) * length);
     }
     const size = this.paddedRows * this.paddedWidth * channels;
-    const padded = (this.padded ??= bytes ? new Uint8Array(size) : new Float32Array(size));
+    const padded = (this.padded ??= bytes
+      ? allocated("filter", size, () => new Uint8Array(size))
+      : newFloats("filter", size));
     let at = 0;
     for (const row of rows) {
       if (row === outside) {

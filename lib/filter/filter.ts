@@ -2,6 +2,7 @@
 import type { OutputArray } from "../backend/backend.js";
 import type { Tensor } from "../data/tensor.js";
 import { OptionError } from "../errors.js";
+import { allocated, newFloats } from "../memory.js";
 import { BandFilter, bandsOf, type Band } from "./bands.js";
 import {
   imagesOf,
@@ -121,7 +122,9 @@ function prepare(image: Tensor, kernel: KernelInput, options: FilterCallOptions)
   const sizes = [images.count, outHeight, outWidth, channels];
   const shape = image.shape.length === 4 ? sizes : sizes.slice(1, 1 + image.shape.length);
   const size = images.count * outHeight * outWidth * channels;
-  const data = options.into ?? (depth === "u8" ? new Uint8Array(size) : new Float32Array(size));
+  const data =
+    options.into ??
+    (depth === "u8" ? allocated("filter", size, () => new Uint8Array(size)) : newFloats("filter", size));
   const name = depth === "u8" ? "Uint8Array" : "Float32Array";
   if (data[Symbol.toStringTag] !== name || data.length !== size) {
     throw new OptionError(

@@ -2,7 +2,7 @@
 import { elementCount, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError } from "../errors.js";
 import { boundaryModes, type BoundaryMode } from "../shape/boundary.js";
-import { isPositive, showShape, showValue } from "../shape/values.js";
+import { allPositive, showShape, showValue } from "../shape/values.js";
 import { factorsOf } from "./factor.js";
 import { choiceOption, numberOption } from "./kernels/grid.js";
 import { flipped, normalizedBy, weightsOf, type KernelInput, type Weights } from "./weights.js";
@@ -89,7 +89,7 @@ export function imagesOf(owner: string, image: Tensor): Images {
   if (!bytes && !(data instanceof Float32Array)) {
     throw new OptionError("image", `${owner}: image must hold a Uint8Array or a Float32Array`);
   }
-  if (shape.length < 2 || shape.length > 4 || !shape.every(isPositive)) {
+  if (shape.length < 2 || shape.length > 4 || !allPositive(shape)) {
     const forms = "[height, width], [height, width, channels] or [count, height, width, channels]";
     throw new ShapeError("image", `${owner}: image must be ${forms}, all of them 1 or more, got ${showShape(shape)}`);
   }

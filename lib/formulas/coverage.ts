@@ -1,7 +1,7 @@
 // How often each pixel is used.
 import type { Tensor } from "../data/tensor.js";
 import type { Demand, Offer, Padding, Pair, Rounding } from "../shape/types.js";
-import { isPositive, reject, showValue } from "../shape/values.js";
+import { allPositive, reject, showValue } from "../shape/values.js";
 import { resolveWindow } from "../shape/window.js";
 import type { WindowVerdict } from "../shape/windowTypes.js";
 
@@ -59,13 +59,22 @@ export function coverage<
   size: readonly [height: H, width: W],
   options: CoverageOptions<K, S, P, D, R> & Demand<WindowVerdict<[H, W, 1], K, S, P, D, R>, "coverage">,
 ): Tensor<[H, W], Int32Array> {
-  const given: readonly unknown[] = size;
-  const [height, width] = size;
-  if (given.length !== 2 || !given.every(isPositive) || height * width > mostPixels) {
+  const given: unknown = size;
+  const [height, width] = Array.isArray(given) ? (given as unknown as [H, W]) : ([0, 0] as unknown as [H, W]);
+  if (!Array.isArray(given) || given.length !== 2 || !allPositive(given) || height * width > mostPixels) {
     const rule = `two positive whole numbers of ${mostPixels} pixels at most`;
     reject("coverage", ["size", `size must be ${rule}, got ${showValue(size)}`]);
   }
   const window = resolveWindow("coverage", size, options);
+  for (const [taps, windows] of [
+    [window.kernelH, window.outH],
+    [window.kernelW, window.outW],
+  ] as const) {
+    if (taps * windows > mostPixels) {
+      const fault = `${windows} windows of ${taps} taps along one axis are more than ${mostPixels} taps`;
+      reject("coverage", ["kernel", fault]);
+    }
+  }
   const rows = usesAlong(height, window.kernelH, window.strideH, window.dilationH, window.padTop, window.outH);
   const columns = usesAlong(width, window.kernelW, window.strideW, window.dilationW, window.padLeft, window.outW);
   const data = new Int32Array(height * width);

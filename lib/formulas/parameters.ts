@@ -29,7 +29,7 @@ import type {
   Size,
   WidthOf,
 } from "../shape/types.js";
-import { isPositive, mustBePositive, reject, showValue, sizeOf } from "../shape/values.js";
+import { allPositive, isPositive, mustBePositive, reject, showValue, sizeOf } from "../shape/values.js";
 
 /** Learned numbers of a layer; literals where all sizes are. */
 export interface ParameterCounts<W extends number = number, B extends number = number> {
@@ -53,7 +53,7 @@ function exact(owner: string, what: string, count: number): number {
 
 function checkShape(owner: string, input: Shape): void {
   const given: unknown = input;
-  if (!Array.isArray(given) || given.length === 0 || !given.every(isPositive)) {
+  if (!Array.isArray(given) || given.length === 0 || !allPositive(given)) {
     reject(owner, ["input", `input must be positive whole numbers, got ${showValue(input)}`]);
   }
 }

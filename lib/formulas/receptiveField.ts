@@ -5,8 +5,8 @@ import { listNodes } from "../layers/node.js";
 import type { Add, Multiply, Subtract } from "../shape/arithmetic.js";
 import { windowExtent } from "../shape/axis.js";
 import type { HeightOf, IsPositivePair, Pair, Shape, Sides, WidthOf } from "../shape/types.js";
-import { showShape } from "../shape/values.js";
-import { resolveWindow, type Window } from "../shape/window.js";
+import { reject, requireOptions, showShape, showValue } from "../shape/values.js";
+import { resolveWindow, windowOptionsFault, type Window } from "../shape/window.js";
 import type { Extent } from "../shape/windowTypes.js";
 
 /** One layer in a list: a convolution or a pooling. What has no window, such as relu, is left out. */
@@ -149,6 +149,7 @@ function ofNet(output: LayerNode): Fields {
 /** A window without an image: its own size is what "valid" needs, so there is always one that it fits. */
 function windowOf(layer: FieldLayer, index: number): Window {
   const owner = `receptiveField: layers[${index}]`;
+  requireOptions(owner, layer);
   const { kernel, stride = 1, padding = 0, dilation = 1 } = layer;
   if (padding === "same" && [stride].flat().some((step) => step !== 1)) {
     throw new ShapeError(
@@ -156,10 +157,17 @@ function windowOf(layer: FieldLayer, index: number): Window {
       `${owner}: padding 'same' at a stride of more than 1 depends on the size of the image: give numbers, or the net`,
     );
   }
+  reject(owner, windowOptionsFault({ kernel, stride, padding, dilation }));
   const [kernelH, kernelW] = [kernel].flat() as [number, number?];
   const [dilationH, dilationW] = [dilation].flat() as [number, number?];
   const image: Shape = [windowExtent(kernelH, dilationH), windowExtent(kernelW ?? kernelH, dilationW ?? dilationH)];
   return resolveWindow(owner, image, { kernel, stride, padding, dilation, rounding: "floor" });
+}
+
+function checkNet(net: unknown): void {
+  const { definition, inputs } = ((net as { node?: unknown } | null | undefined)?.node ?? {}) as Partial<LayerNode>;
+  if (definition !== undefined && Array.isArray(inputs)) return;
+  throw new ShapeError("layers", `receptiveField: layers must be a list of windows, or a net, got ${showValue(net)}`);
 }
 
 function ofList(layers: readonly FieldLayer[]): Fields {
@@ -187,6 +195,7 @@ function ofList(layers: readonly FieldLayer[]): Fields {
 export function receptiveField<const L extends readonly FieldLayer[] | { readonly node: LayerNode }>(
   layers: L,
 ): FieldOf<L> {
+  if (!Array.isArray(layers)) checkNet(layers);
   const [height, width] = Array.isArray(layers)
     ? ofList(layers as readonly FieldLayer[])
     : ofNet((layers as { readonly node: LayerNode }).node);

@@ -2,6 +2,8 @@
  * Values: the symbolic tensors a graph is made of. Building a graph computes nothing; `lower.ts` turns it into a
  * Program. Every op of `lib/ops` is a function from Values to Values.
  */
+import { GraphError } from "../errors.js";
+import { showValue } from "../shape/values.js";
 import type { Dtype } from "./program.js";
 import type { OpName } from "./opSchema.js";
 
@@ -76,6 +78,17 @@ export class GraphNode {
   get op(): GraphOpName {
     return this.definition.name;
   }
+}
+
+/**
+ * Refuses what is no Value, whatever the types say.
+ *
+ * @throws GraphError
+ */
+export function requireValue(op: string, operand: string, value: unknown): asserts value is Value {
+  if ((value as Partial<Value> | null | undefined)?.node instanceof GraphNode) return;
+  const found = ArrayBuffer.isView(value) ? "a typed array" : showValue(value);
+  throw new GraphError(`${op}: ${operand} must be a Value, as ops and run() give them, got ${found}`);
 }
 
 let nextId = 0;

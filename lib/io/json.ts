@@ -18,7 +18,7 @@ export function parseJson(bytes: Uint8Array): JsonValue {
   const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   const value = JSON.parse(text) as JsonValue;
   const key = duplicateKey(text);
-  if (key !== undefined) throw new SyntaxError(`the key ${JSON.stringify(key)} occurs twice in one object`);
+  if (key !== undefined) throw new SyntaxError(`the key ${showJson(key)} occurs twice in one object`);
   return value;
 }
 
@@ -40,3 +40,20 @@ function duplicateKey(text: string): string | undefined {
   }
   return undefined;
 }
+
+/** A value for a message; files may hold very long ones, and nested ones that would exhaust the stack. */
+export function showJson(value: JsonValue | undefined): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
+  if (Array.isArray(value)) {
+    const shown = (value as readonly JsonValue[]).slice(0, 8).map((each) => (isPlain(each) ? showJson(each) : "..."));
+    return `[${[...shown, ...(value.length > 8 ? ["..."] : [])].join(",")}]`;
+  }
+  if (isJsonObject(value)) {
+    const shown = Object.entries(value).slice(0, 4);
+    const fields = shown.map(([key, each]) => `${showJson(key)}:${isPlain(each) ? showJson(each) : "..."}`);
+    return `{${[...fields, ...(Object.keys(value).length > 4 ? ["..."] : [])].join(",")}}`;
+  }
+  return String(value);
+}
+
+const isPlain = (value: JsonValue): boolean => typeof value !== "object" || value === null;

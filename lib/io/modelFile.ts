@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Tensor } from "../data/tensor.js";
 import { writeFileAtomic } from "./atomic.js";
 import { ModelFileError } from "./errors.js";
-import { isJsonObject, parseJson, type JsonObject, type JsonValue } from "./json.js";
+import { isJsonObject, parseJson, showJson, type JsonObject, type JsonValue } from "./json.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
 const format = "striate-model";
@@ -44,26 +44,26 @@ function parseDescription(path: string, bytes: Uint8Array): Description {
   }
   if (!isJsonObject(value)) throw new ModelFileError(path, ["it must hold a JSON object"]);
   if (value.format !== format) {
-    throw new ModelFileError(path, [`format must be ${JSON.stringify(format)}, got ${JSON.stringify(value.format)}`]);
+    throw new ModelFileError(path, [`format must be ${JSON.stringify(format)}, got ${showJson(value.format)}`]);
   }
   // Nothing more can be said of the fields of another version.
   if (value.version !== version) {
     const newer = typeof value.version === "number" && value.version > version;
     const remedy = newer ? "; a newer striate wrote it: update this one" : "";
-    throw new ModelFileError(path, [`version must be ${version}, got ${JSON.stringify(value.version)}${remedy}`]);
+    throw new ModelFileError(path, [`version must be ${version}, got ${showJson(value.version)}${remedy}`]);
   }
   const problems: string[] = [];
   const { weights, graph, metadata } = value;
   const file = isJsonObject(weights) ? weights.file : undefined;
   const sha256 = isJsonObject(weights) ? weights.sha256 : undefined;
   if (typeof file !== "string" || !weightsPattern.test(file)) {
-    problems.push(`weights.file must be named weights-HASH.safetensors, got ${JSON.stringify(file)}`);
+    problems.push(`weights.file must be named weights-HASH.safetensors, got ${showJson(file)}`);
   }
   if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) {
-    problems.push(`weights.sha256 must be 64 hexadecimal digits, got ${JSON.stringify(sha256)}`);
+    problems.push(`weights.sha256 must be 64 hexadecimal digits, got ${showJson(sha256)}`);
   }
   if (graph === undefined) problems.push("graph is missing");
-  if (!isJsonObject(metadata)) problems.push(`metadata must be an object, got ${JSON.stringify(metadata)}`);
+  if (!isJsonObject(metadata)) problems.push(`metadata must be an object, got ${showJson(metadata)}`);
   if (problems.length > 0) throw new ModelFileError(path, problems);
   return value as unknown as Description;
 }

@@ -8,7 +8,7 @@ import { elementCount, type Tensor, type TensorData } from "../data/tensor.js";
 import { OptionError, ShapeError } from "../errors.js";
 import { FormatError } from "./errors.js";
 import { decodeBfloat16, decodeFloat16 } from "./halfFloat.js";
-import { isJsonObject, parseJson, type JsonObject, type JsonValue } from "./json.js";
+import { isJsonObject, parseJson, showJson, type JsonObject, type JsonValue } from "./json.js";
 
 /** The reference implementation's limit. */
 const maxHeaderBytes = 100_000_000;
@@ -59,15 +59,9 @@ interface Entry {
 const isCount = (value: JsonValue | undefined): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 
-/** A value of the header for a message; files may hold very long ones. */
-function show(value: JsonValue | undefined): string {
-  const text = JSON.stringify(value) as string | undefined;
-  return text !== undefined && text.length > 100 ? `${text.slice(0, 100)}...` : String(text);
-}
-
 function checkEntry(source: string, name: string, info: JsonValue): Entry {
   const fail = (rule: string, value: JsonValue | undefined): never => {
-    throw new FormatError(`${source}: tensor ${show(name)}: ${rule}, got ${show(value)}`);
+    throw new FormatError(`${source}: tensor ${showJson(name)}: ${rule}, got ${showJson(value)}`);
   };
   if (!isJsonObject(info)) return fail("must be an object with dtype, shape and data_offsets", info);
   const { dtype, shape, data_offsets: offsets } = info;
@@ -95,7 +89,7 @@ function checkMetadata(source: string, value: JsonValue | undefined): ReadonlyMa
   if (value === undefined) return new Map();
   const entries = isJsonObject(value) ? Object.entries(value) : undefined;
   if (entries?.every((entry): entry is [string, string] => typeof entry[1] === "string") !== true) {
-    throw new FormatError(`${source}: __metadata__ must be an object of strings, got ${show(value)}`);
+    throw new FormatError(`${source}: __metadata__ must be an object of strings, got ${showJson(value)}`);
   }
   return new Map(entries);
 }
@@ -142,7 +136,7 @@ function decode(source: string, entry: Entry, bytes: Uint8Array): TensorData {
     const value = read(view, index);
     if (!fits(value)) {
       throw new FormatError(
-        `${source}: tensor ${JSON.stringify(entry.name)}: its ${entry.dtype} values must fit into an int32, got ${value} at ${index}`,
+        `${source}: tensor ${showJson(entry.name)}: its ${entry.dtype} values must fit into an int32, got ${value} at ${index}`,
       );
     }
     data[index] = value;
@@ -169,7 +163,7 @@ export function readSafetensors(bytes: Uint8Array, source = "safetensors"): Safe
     if (entry.begin !== end) {
       const what = entry.begin < end ? "overlaps the one before" : "leaves a hole before it";
       throw new FormatError(
-        `${source}: tensor ${JSON.stringify(entry.name)} ${what}: it must begin at byte ${end}, got ${entry.begin}`,
+        `${source}: tensor ${showJson(entry.name)} ${what}: it must begin at byte ${end}, got ${entry.begin}`,
       );
     }
     end = entry.end;

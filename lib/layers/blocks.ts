@@ -18,12 +18,13 @@ import type {
 } from "./layer.js";
 import type { SameRule } from "./activation.js";
 import { addDefinition, concatDefinition } from "./merge.js";
-import { appendLayer } from "./node.js";
+import { appendLayer, checkLayer } from "./node.js";
 
-/** Runs a part of a block; a shape error of it then begins with the block and says which part. */
-function inBlock(place: string, run: () => LayerNode): LayerNode {
+/** Applies a part of a block; a shape error of it then begins with the block and says which part. */
+function inBlock(place: string, layer: AnyLayer, input: LayerNode): LayerNode {
+  checkLayer(place, layer);
   try {
-    return run();
+    return layer.applyTo(input);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     throw new ShapeError("block", `${place} ${error.message}`, { cause: error });
@@ -49,8 +50,7 @@ export interface StackRule<Layers> extends Rule {
 export function stack<const Layers extends readonly AnyLayer[]>(...layers: Layers): Layer<"stack", StackRule<Layers>> {
   return {
     type: "stack",
-    applyTo: (input) =>
-      layers.reduce((node, layer, index) => inBlock(`stack: [${index}]`, () => layer.applyTo(node)), input),
+    applyTo: (input) => layers.reduce((node, layer, index) => inBlock(`stack: [${index}]`, layer, node), input),
   };
 }
 
@@ -100,8 +100,8 @@ export function residual<const Body extends AnyLayer, const Shortcut extends Any
   return {
     type: "residual",
     applyTo: (input) => {
-      const long = inBlock("residual: [0]", () => body.applyTo(input));
-      const short = shortcut === undefined ? input : inBlock("residual: [1]", () => shortcut.applyTo(input));
+      const long = inBlock("residual: [0]", body, input);
+      const short = shortcut === undefined ? input : inBlock("residual: [1]", shortcut, input);
       return appendLayer(addDefinition, [long, short], {}, "residual");
     },
   };
@@ -109,7 +109,7 @@ export function residual<const Body extends AnyLayer, const Shortcut extends Any
 
 function branches(type: string, definition: LayerDefinition, layers: readonly AnyLayer[]) {
   return (input: LayerNode): LayerNode => {
-    const ends = layers.map((layer, index) => inBlock(`${type}: [${index}]`, () => layer.applyTo(input)));
+    const ends = layers.map((layer, index) => inBlock(`${type}: [${index}]`, layer, input));
     return appendLayer(definition, ends, {}, type);
   };
 }

@@ -19,6 +19,7 @@ import type {
   Pool2dVerdict,
 } from "../shape/pool2d.js";
 import type { Channels, Demand, DemandArgument, Padding, Pair, Plain, Rounding, Shape, Size } from "../shape/types.js";
+import { showValue } from "../shape/values.js";
 import { Model } from "../training/model.js";
 import type { ModelOptions } from "../training/model.js";
 import * as activation from "./activation.js";
@@ -32,7 +33,7 @@ import { fromGraph, toGraph } from "./graph.js";
 import type { LayerGraph } from "./graph.js";
 import type { AnyLayer, DemandLayer, LayerShape } from "./layer.js";
 import { addDefinition, concatDefinition } from "./merge.js";
-import { appendLayer, inputNode, rootOf } from "./node.js";
+import { appendLayer, checkLayer, inputNode, rootOf } from "./node.js";
 import type { NameOnly } from "./options.js";
 import * as pool from "./pool2d.js";
 import { flattenDefinition, reshapeDefinition } from "./reshape.js";
@@ -265,10 +266,15 @@ class FluentNet implements Branch {
     return this.#merge(concatDefinition, "concat", other, options);
   }
   residual(body: (x: FluentNet) => unknown, shortcut?: (x: FluentNet) => unknown): FluentNet {
+    for (const branch of [body, shortcut]) {
+      if (branch === undefined && body !== undefined) continue;
+      if (typeof branch !== "function") throw new GraphError(`residual: needs functions, got ${showValue(branch)}`);
+    }
     const long = new FluentNet(nodeOf(body(this), "residual"));
     return long.#merge(addDefinition, "residual", shortcut === undefined ? this : shortcut(this));
   }
   apply(layer: AnyLayer): FluentNet {
+    checkLayer("apply", layer);
     return new FluentNet(layer.applyTo(this.node));
   }
   summary(): string {

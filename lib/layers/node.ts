@@ -1,6 +1,6 @@
 // Making nodes, and listing a graph: order, names, JSON.
-import { OptionError } from "../errors.js";
-import { isPositive, reject, showValue } from "../shape/values.js";
+import { GraphError, OptionError } from "../errors.js";
+import { allPositive, reject, showShape, showValue, sizeOf } from "../shape/values.js";
 import type { Shape } from "../shape/types.js";
 import type { LayerDefinition, LayerNode } from "./definition.js";
 import { readOptions, splitName } from "./options.js";
@@ -10,9 +10,10 @@ export const inputDefinition: LayerDefinition<{ readonly shape: Shape }> = {
   type: "input",
   checkOptions: (options) => readOptions("input", options, { shape: {} }) as { shape: Shape },
   outputShape: (_, { shape }) => {
-    if (!Array.isArray(shape) || shape.length === 0 || !shape.every(isPositive)) {
+    if (!Array.isArray(shape) || shape.length === 0 || !allPositive(shape)) {
       reject("input", ["shape", `shape must be positive whole numbers, got ${showValue(shape)}`]);
     }
+    checkCountable("input", shape);
     return [...shape];
   },
   emit: () => {
@@ -27,11 +28,30 @@ export function inputNode(shape: Shape): LayerNode {
   return { definition: inputDefinition, options, name: undefined, inputs: [], outputShape };
 }
 
+/** Leaves by node: to walk there anew for each layer of a file would take hours for a hundred thousand of them. */
+const roots = new WeakMap<LayerNode, LayerNode>();
+
 /** The leaf that a node starts from. All inputs of a node start from the same one, so the first will do. */
 export function rootOf(node: LayerNode): LayerNode {
   let root = node;
-  for (let next = root.inputs[0]; next !== undefined; next = root.inputs[0]) root = next;
+  for (let next = root.inputs[0]; next !== undefined; next = root.inputs[0]) root = roots.get(root) ?? next;
+  if (root !== node) roots.set(node, root);
   return root;
+}
+
+/** Sizes above 2^53 would be inexact, and with them every check to come. */
+function checkCountable(label: string, shape: Shape): void {
+  if (Number.isSafeInteger(sizeOf(shape))) return;
+  reject(label, ["shape", `its output must have fewer than 2^53 elements, got ${showShape(shape)}`]);
+}
+
+/**
+ * @param owner begins the sentence: "stack"
+ * @throws GraphError where a layer value is none
+ */
+export function checkLayer(owner: string, layer: unknown): void {
+  if (typeof (layer as { applyTo?: unknown } | null | undefined)?.applyTo === "function") return;
+  throw new GraphError(`${owner}: needs a layer such as relu(), got ${showValue(layer)}`);
 }
 
 /**
@@ -48,13 +68,14 @@ export function appendLayer(
 ): LayerNode {
   const { name, rest } = splitName(label, options);
   const checked = definition.checkOptions(rest);
-  const roots = new Set(inputs.map(rootOf));
-  if (roots.size > 1) {
+  const starts = new Set(inputs.map(rootOf));
+  if (starts.size > 1) {
     const advice = "begin them all from one input";
-    throw new OptionError("other", `${label}: the branches start from ${roots.size} different inputs; ${advice}`);
+    throw new OptionError("other", `${label}: the branches start from ${starts.size} different inputs; ${advice}`);
   }
   const shapes = inputs.map((input) => input.outputShape);
   const outputShape = definition.outputShape(shapes, checked, label);
+  checkCountable(label, outputShape);
   return { definition, options: checked, name, inputs: [...inputs], outputShape };
 }
 

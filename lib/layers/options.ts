@@ -1,7 +1,7 @@
 // Options at run time. What depends on shapes is judged by the shape rules; this is about everything else: names that
 // no layer knows, booleans, words and plain numbers.
 import { OptionError } from "../errors.js";
-import { showValue } from "../shape/values.js";
+import { requireOptions, showValue } from "../shape/values.js";
 
 /** What is known about one option. */
 export interface OptionRule {
@@ -59,6 +59,15 @@ function unknownOption(layer: string, name: string, known: readonly string[]): O
   return new OptionError(name, `${layer}: there is no option '${name}'. ${advice}`);
 }
 
+/** A later change of the caller's array must not reach into the graph. */
+function copied(layer: string, name: string, value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch (cause) {
+    throw new OptionError(name, `${layer}: ${name} must be plain data, got ${showValue(value)}`, { cause });
+  }
+}
+
 /**
  * A copy of the options with the defaults written out. An option that is `undefined` counts as omitted.
  *
@@ -69,10 +78,8 @@ export function readOptions(
   options: unknown,
   rules: Readonly<Record<string, OptionRule>>,
 ): Record<string, unknown> {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new OptionError("options", `${layer}: needs an object of options, got ${showValue(options)}`);
-  }
-  const given = new Map(Object.entries(options).filter(([, value]) => value !== undefined));
+  requireOptions(layer, options);
+  const given = new Map(Object.entries(options as object).filter(([, value]) => value !== undefined));
   const known = Object.keys(rules);
   const read: Record<string, unknown> = {};
   for (const [name, rule] of Object.entries(rules)) {
@@ -82,8 +89,7 @@ export function readOptions(
     if (rule.test?.(value) === false) {
       throw new OptionError(name, `${layer}: ${name} must be ${rule.must ?? "legal"}, got ${showValue(value)}`);
     }
-    // A copy: a later change of the caller's array must not reach into the graph.
-    read[name] = structuredClone(value);
+    read[name] = copied(layer, name, value);
   }
   for (const name of given.keys()) throw unknownOption(layer, name, [...known, "name"]);
   return read;

@@ -2,6 +2,7 @@
 import { OptionError } from "../errors.js";
 import { input, type Value } from "../graph/value.js";
 import { meanSquaredError, softmaxCrossEntropy } from "../ops/loss.js";
+import { showValue } from "../shape/values.js";
 import type { Dtype } from "../graph/program.js";
 
 export type LossName = "crossEntropy" | "meanSquaredError";
@@ -56,8 +57,8 @@ export function takesLabels(name: LossName): boolean {
 }
 
 function lossOf(name: LossName): LossDefinition {
-  if (!Object.hasOwn(losses, name)) {
-    throw new OptionError("loss", `loss: must be one of ${Object.keys(losses).join(", ")}, got ${name as string}`);
+  if (typeof name !== "string" || !Object.hasOwn(losses, name)) {
+    throw new OptionError("loss", `loss: must be one of ${Object.keys(losses).join(", ")}, got ${showValue(name)}`);
   }
   return losses[name];
 }

@@ -1,10 +1,10 @@
 // The matrix C of Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), section 4.1: a
 // convolution is linear, so it is y = C x for images written as vectors, and its gradient is dx = C^T dy.
 import type { Tensor } from "../data/tensor.js";
-import { elementCount } from "../data/tensor.js";
+import { elementCount, requireTensor } from "../data/tensor.js";
 import { ShapeError } from "../errors.js";
 import type { Padding, Pair, Rounding, Shape } from "../shape/types.js";
-import { isPositive, reject, showShape, showValue } from "../shape/values.js";
+import { allPositive, isPositive, reject, showShape, showValue } from "../shape/values.js";
 import { resolveWindow, type Window } from "../shape/window.js";
 import { SparseMatrix } from "./sparse.js";
 
@@ -30,12 +30,18 @@ const mostEntries = 2 ** 27;
 
 const owner = "convolutionMatrix";
 
+function isTensor(kernel: MatrixKernel): kernel is Tensor<Shape, Float32Array> {
+  if (Array.isArray(kernel)) return false;
+  requireTensor(owner, "kernel", kernel);
+  return true;
+}
+
 /** The filter as data of [kernelHeight, kernelWidth, channels / groups, filters]. */
 function readKernel(kernel: MatrixKernel): {
   readonly shape: readonly [number, number, number, number];
   readonly data: ArrayLike<number>;
 } {
-  if (!("shape" in kernel)) {
+  if (!isTensor(kernel)) {
     const width = kernel[0]?.length ?? 0;
     const ragged = kernel.some((row) => !Array.isArray(row) || row.length !== width);
     if (width === 0 || ragged || !kernel.flat().every((value) => typeof value === "number")) {
@@ -47,7 +53,7 @@ function readKernel(kernel: MatrixKernel): {
     return { shape: [kernel.length, width, 1, 1], data: kernel.flat() };
   }
   const { shape, data } = kernel;
-  if (shape.length !== 4 || !shape.every(isPositive) || data.length !== elementCount(shape)) {
+  if (shape.length !== 4 || !allPositive(shape) || data.length !== elementCount(shape)) {
     const rule = "[kernelHeight, kernelWidth, channels / groups, filters] with its elements";
     throw new ShapeError("kernel", `${owner}: kernel must be ${rule}, got ${showShape(shape)} with ${data.length}`);
   }
@@ -56,7 +62,7 @@ function readKernel(kernel: MatrixKernel): {
 
 function readInput(inputShape: Shape): readonly [height: number, width: number, channels: number] {
   const given: unknown = inputShape;
-  if (!Array.isArray(given) || given.length < 2 || given.length > 3 || !given.every(isPositive)) {
+  if (!Array.isArray(given) || given.length < 2 || given.length > 3 || !allPositive(given)) {
     reject(owner, [
       "inputShape",
       `inputShape must be [height, width] or [height, width, channels], got ${showValue(given)}`,

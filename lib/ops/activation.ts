@@ -1,8 +1,8 @@
 /** Activations, element by element. */
-import { GraphError } from "../errors.js";
 import type { ActivationKind } from "../graph/opSchema.js";
 import type { OpDefinition, Value } from "../graph/value.js";
-import { epilogue, makeOne, requireF32, secondOrder } from "./define.js";
+import { requireOptions } from "../shape/values.js";
+import { epilogue, makeOne, requireF32, requireNumber, secondOrder } from "./define.js";
 
 /** The lecture's slope of leaky ReLU; PyTorch's default is 0.01, Keras's 0.3. */
 export const DEFAULT_LEAKY_SLOPE = 0.1;
@@ -37,8 +37,9 @@ export function relu6(x: Value): Value {
  * @param options.slope from 0 on, since the gradient reads the sign of the result. Default 0.1.
  */
 export function leakyRelu(x: Value, options: { readonly slope?: number } = {}): Value {
+  requireOptions("leakyRelu", options);
   const { slope = DEFAULT_LEAKY_SLOPE } = options;
-  if (!(slope >= 0) || slope === Infinity) throw new GraphError(`leakyRelu: slope must be 0 or more, got ${slope}`);
+  requireNumber("leakyRelu", "slope", slope, "0 or more", (value) => value >= 0 && value !== Infinity);
   return activation(x, "leakyRelu", slope);
 }
 

@@ -1,8 +1,8 @@
 /** Element-wise arithmetic and sums. */
 import { GraphError } from "../errors.js";
-import type { OpDefinition, Value } from "../graph/value.js";
-import { showShape } from "../shape/values.js";
-import { epilogue, makeOne, requireF32 } from "./define.js";
+import { requireValue, type OpDefinition, type Value } from "../graph/value.js";
+import { isShape, requireOptions, showShape, showValue } from "../shape/values.js";
+import { epilogue, makeOne, requireF32, requireNumber } from "./define.js";
 
 const addDefinition: OpDefinition = { name: "add", gradient: (_, [dy]) => [dy, dy] };
 const copyDefinition: OpDefinition = { name: "copy", gradient: (_, [dy]) => [dy], flops: () => 0 };
@@ -45,7 +45,13 @@ export function add(a: Value, b: Value): Value {
 
 /** A tensor with the same value everywhere. */
 export function fill(shape: readonly number[], value: number, options: { readonly batched?: boolean } = {}): Value {
-  return makeOne(fillDefinition, [], { value }, shape, options.batched ?? false);
+  requireOptions("fill", options);
+  if (!isShape(shape)) throw new GraphError(`fill: shape must be positive whole numbers, got ${showValue(shape)}`);
+  requireNumber("fill", "value", value, "a number", () => true);
+  const { batched = false } = options;
+  if (typeof batched !== "boolean")
+    throw new GraphError(`fill: batched must be true or false, got ${showValue(batched)}`);
+  return makeOne(fillDefinition, [], { value }, shape, batched);
 }
 
 /**
@@ -54,10 +60,13 @@ export function fill(shape: readonly number[], value: number, options: { readonl
  * @param options.offset default 0
  */
 export function rescale(x: Value, options: { readonly scale?: number; readonly offset?: number } = {}): Value {
+  requireValue("rescale", "x", x);
+  requireOptions("rescale", options);
   const { scale = 1, offset = 0 } = options;
   if (x.dtype === "i32") throw new GraphError("rescale: x must be f32 or u8, got i32");
   if (!Number.isFinite(scale) || !Number.isFinite(offset)) {
-    throw new GraphError(`rescale: scale and offset must be finite, got ${scale} and ${offset}`);
+    const got = `${showValue(scale)} and ${showValue(offset)}`;
+    throw new GraphError(`rescale: scale and offset must be finite, got ${got}`);
   }
   return makeOne(rescaleDefinition, [x], { scale, offset }, x.shape, x.batched);
 }

@@ -1,5 +1,6 @@
 /** Average pooling. */
 import type { OpDefinition, Value } from "../graph/value.js";
+import { requireOptions } from "../shape/values.js";
 import { resolvePoolWindow, type PoolWindowOptions } from "../shape/pool2d.js";
 import { makeOne, poolWindow, requireImage, secondOrder } from "./define.js";
 
@@ -26,6 +27,7 @@ export const avgPool2dDefinitions = [definition, backwardDefinition];
  */
 export function avgPool2d(x: Value, options: AvgPool2dOpOptions): Value {
   const [rows, height, width, channels] = requireImage("avgPool2d", x);
+  requireOptions("avgPool2d", options);
   const { countIncludePad = true } = options;
   const window = resolvePoolWindow("avgPool2d", [height, width], options);
   const attributes = { ...poolWindow(window), countIncludePad: countIncludePad ? 1 : 0 };

@@ -1,8 +1,8 @@
 /** Batch normalisation with PyTorch's meaning: biased variance normalises, unbiased variance is remembered. */
 import { GraphError } from "../errors.js";
 import { makeNode, type Attributes, type OpDefinition, type Value } from "../graph/value.js";
-import { sizeOf } from "../shape/values.js";
-import { epilogue, makeOne, requireF32, requireShape, secondOrder } from "./define.js";
+import { isPositive, sizeOf } from "../shape/values.js";
+import { epilogue, makeOne, requireF32, requireNumber, requireShape, secondOrder } from "./define.js";
 
 /** (x - mean) * scale + shift, an inverse square root per channel aside. */
 const flopsPerElement = 2;
@@ -130,8 +130,8 @@ export function updateStatistics(
   for (const value of [batch.variance, running.mean, running.variance]) {
     requireShape("batchNorm.updateStatistics", "statistics", value, shape);
   }
-  if (!(momentum >= 0 && momentum <= 1))
-    throw new GraphError(`batchNorm: momentum must be from 0 to 1, got ${momentum}`);
+  requireNumber("batchNorm", "momentum", momentum, "from 0 to 1", (value) => value >= 0 && value <= 1);
+  requireNumber("batchNorm", "pixelsPerRow", pixelsPerRow, "a positive whole number", isPositive);
   const result = { shape, batched: false };
   const [mean, variance] = makeNode(
     updateStatisticsDefinition,
@@ -143,7 +143,6 @@ export function updateStatistics(
 }
 
 function checkEpsilon(epsilon = 1e-5): number {
-  if (!(epsilon > 0) || epsilon === Infinity)
-    throw new GraphError(`batchNorm: epsilon must be positive, got ${epsilon}`);
+  requireNumber("batchNorm", "epsilon", epsilon, "positive", (value) => value > 0 && value !== Infinity);
   return epsilon;
 }

@@ -3,7 +3,7 @@ import { GraphError } from "../errors.js";
 import { algorithmCodes, type ConvolutionAlgorithm } from "../graph/opSchema.js";
 import type { Attributes, GraphNode, OpDefinition, Value } from "../graph/value.js";
 import type { Padding, Pair, Rounding } from "../shape/types.js";
-import { showShape, sizeOf } from "../shape/values.js";
+import { isPositive, requireOptions, showShape, showValue, sizeOf } from "../shape/values.js";
 import { resolveWindow } from "../shape/window.js";
 import { channelSum } from "./arithmetic.js";
 import { convolutionWindow, epilogue, makeOne, requireF32, requireImage, requireShape, secondOrder } from "./define.js";
@@ -104,11 +104,18 @@ export function conv2d(x: Value, filter: Value, options: Conv2dOpOptions = {}): 
     );
   }
   const [kernelH, kernelW, perGroup, out] = filter.shape as readonly [number, number, number, number];
-  const groups = options.groups ?? 1;
-  const where = `(input ${showShape(x.shape)}, filter ${showShape(filter.shape)}, groups ${groups})`;
-  if (!Number.isInteger(groups) || groups < 1 || out % groups !== 0) {
+  requireOptions("conv2d", options);
+  const { groups = 1, algorithm = "auto", precision = "fast" } = options;
+  if (typeof algorithm !== "string" || !Object.hasOwn(algorithmCodes, algorithm)) {
+    const names = Object.keys(algorithmCodes).join(", ");
+    throw new GraphError(`conv2d: algorithm must be one of ${names}, got ${showValue(algorithm)}`);
+  }
+  if (!["fast", "exact"].includes(precision))
+    throw new GraphError(`conv2d: precision must be 'fast' or 'exact', got ${showValue(precision)}`);
+  const where = `(input ${showShape(x.shape)}, filter ${showShape(filter.shape)}, groups ${showValue(groups)})`;
+  if (!isPositive(groups) || out % groups !== 0) {
     throw new GraphError(
-      `conv2d: groups must be a positive whole number that divides the ${out} output channels, got ${groups} ${where}`,
+      `conv2d: groups must be a positive whole number that divides the ${out} output channels, got ${showValue(groups)} ${where}`,
     );
   }
   if (perGroup * groups !== channels) {
@@ -125,13 +132,13 @@ export function conv2d(x: Value, filter: Value, options: Conv2dOpOptions = {}): 
     dilation,
     rounding,
   });
-  if (options.algorithm === "winograd") requireWinograd([kernelH, kernelW], options);
+  if (algorithm === "winograd") requireWinograd([kernelH, kernelW], options);
   const attributes: Attributes = {
     ...convolutionWindow(window),
     ...epilogue(),
     groups,
-    algorithm: algorithmCodes[options.algorithm ?? "auto"],
-    exact: options.precision === "exact" ? 1 : 0,
+    algorithm: algorithmCodes[algorithm],
+    exact: precision === "exact" ? 1 : 0,
   };
   return makeOne(definition, [x, filter, options.bias], attributes, [rows, window.outH, window.outW, out], x.batched);
 }

@@ -1,9 +1,9 @@
 /** What the op functions share: making one-result nodes, checking operands, naming activations. */
 import { GraphError } from "../errors.js";
 import { activationCodes, type ActivationKind } from "../graph/opSchema.js";
-import { makeNode, type Attributes, type OpDefinition, type Value } from "../graph/value.js";
+import { makeNode, requireValue, type Attributes, type OpDefinition, type Value } from "../graph/value.js";
 import type { Window } from "../shape/window.js";
-import { showShape } from "../shape/values.js";
+import { showShape, showValue } from "../shape/values.js";
 
 /** Makes a node with one f32 result. */
 export function makeOne(
@@ -23,6 +23,7 @@ export const secondOrder = {
 
 /** Refuses a dtype that the op cannot take. */
 export function requireF32(op: string, operand: string, value: Value): void {
+  requireValue(op, operand, value);
   if (value.dtype !== "f32")
     throw new GraphError(`${op}: ${operand} must be f32, got ${value.dtype}; use rescale() on images`);
 }
@@ -47,6 +48,18 @@ export function requireImage(op: string, value: Value): readonly [number, number
 /** The attributes of a fused epilogue; none until the fusion pass sets it. */
 export function epilogue(kind: ActivationKind = "none", slope = 0): { activation: number; slope: number } {
   return { activation: activationCodes[kind], slope };
+}
+
+/** Refuses a number that is none, or fails its rule. */
+export function requireNumber(
+  op: string,
+  name: string,
+  value: unknown,
+  must: string,
+  test: (value: number) => boolean,
+): void {
+  if (typeof value === "number" && test(value)) return;
+  throw new GraphError(`${op}: ${name} must be ${must}, got ${showValue(value)}`);
 }
 
 /** A window's attributes for convolutions: effective padding, so that the floor formula holds. */

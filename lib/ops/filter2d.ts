@@ -1,9 +1,9 @@
 /** One kernel slid over every channel of an image: what `filter` of striate runs. */
 import { GraphError } from "../errors.js";
-import { makeNode, type GraphNode, type OpDefinition, type Value } from "../graph/value.js";
-import { showShape, sizeOf } from "../shape/values.js";
+import { makeNode, requireValue, type GraphNode, type OpDefinition, type Value } from "../graph/value.js";
+import { requireOptions, showShape, showValue, sizeOf } from "../shape/values.js";
 import { rescale } from "./arithmetic.js";
-import { makeOne, requireF32, secondOrder } from "./define.js";
+import { makeOne, requireF32, requireNumber, secondOrder } from "./define.js";
 import { matmul } from "./matmul.js";
 
 export interface Filter2dOptions {
@@ -76,7 +76,9 @@ function requireMatrix(name: string, value: Value): readonly [number, number] {
  * ```
  */
 export function filter2d(x: Value, kernel: Value, options: Filter2dOptions = {}): Value {
+  requireOptions("filter2d", options);
   const { right, offset = 0, dtype = "f32" } = options;
+  requireValue("filter2d", "x", x);
   if (x.dtype === "i32" || x.shape.length !== 4) {
     throw new GraphError(
       `filter2d: x must be [rows, height, width, channels] of f32 or u8, got ${showShape(x.shape)} of ${x.dtype}`,
@@ -89,7 +91,9 @@ export function filter2d(x: Value, kernel: Value, options: Filter2dOptions = {})
       `filter2d: right must have a row for each of the ${columns} columns of kernel, got ${showShape(right!.shape)}`,
     );
   }
-  if (!Number.isFinite(offset)) throw new GraphError(`filter2d: offset must be finite, got ${offset}`);
+  requireNumber("filter2d", "offset", offset, "finite", Number.isFinite);
+  if (!["f32", "u8"].includes(dtype))
+    throw new GraphError(`filter2d: dtype must be 'f32' or 'u8', got ${showValue(dtype)}`);
   const [rows, height, width, channels] = x.shape as readonly [number, number, number, number];
   if (kernelH > height || kernelW > width) {
     throw new GraphError(`filter2d: a kernel of ${kernelH}x${kernelW} does not fit into ${showShape(x.shape)}`);

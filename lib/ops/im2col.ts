@@ -2,7 +2,7 @@
 import { GraphError } from "../errors.js";
 import type { Attributes, OpDefinition, Value } from "../graph/value.js";
 import type { Padding, Pair, Rounding } from "../shape/types.js";
-import { showShape } from "../shape/values.js";
+import { isShape, requireOptions, showShape, showValue } from "../shape/values.js";
 import { resolveWindow, type Window } from "../shape/window.js";
 import { convolutionWindow, makeOne, requireImage } from "./define.js";
 
@@ -54,6 +54,7 @@ export const im2colDefinitions = [im2colDefinition, col2imDefinition];
  */
 export function im2col(x: Value, options: Im2colOptions): Value {
   const [rows, height, width, channels] = requireImage("im2col", x);
+  requireOptions("im2col", options);
   const window = resolveWindow("im2col", [height, width], options);
   const columns = window.kernelH * window.kernelW * channels;
   return makeOne(im2colDefinition, [x], attributesOf(window), [rows, window.outH, window.outW, columns], x.batched);
@@ -75,6 +76,9 @@ export function im2col(x: Value, options: Im2colOptions): Value {
  */
 export function col2im(columns: Value, size: readonly [height: number, width: number], options: Im2colOptions): Value {
   const [rows, outH, outW, depth] = requireImage("col2im", columns);
+  requireOptions("col2im", options);
+  if (!isShape(size) || size.length !== 2)
+    throw new GraphError(`col2im: size must be [height, width], got ${showValue(size)}`);
   const window = resolveWindow("col2im", size, options);
   const taps = window.kernelH * window.kernelW;
   if (window.outH !== outH || window.outW !== outW || depth % taps !== 0) {

@@ -1,7 +1,7 @@
 /** Matrix product, and the dense layer's form of it. */
 import { GraphError } from "../errors.js";
 import type { GraphNode, OpDefinition, Value } from "../graph/value.js";
-import { showShape, sizeOf } from "../shape/values.js";
+import { requireOptions, showShape, sizeOf } from "../shape/values.js";
 import { channelSum } from "./arithmetic.js";
 import { epilogue, makeOne, requireF32, requireShape } from "./define.js";
 
@@ -49,6 +49,7 @@ export const matmulDefinitions = [definition];
  * @throws GraphError where the inner sizes differ
  */
 export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
+  requireOptions("matmul", options);
   const { transposeA = false, transposeB = false, bias } = options;
   requireF32("matmul", "a", a);
   requireF32("matmul", "b", b);

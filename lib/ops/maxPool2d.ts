@@ -1,5 +1,6 @@
 /** Max pooling. */
 import type { OpDefinition, Value } from "../graph/value.js";
+import { requireOptions } from "../shape/values.js";
 import { resolvePoolWindow, type PoolWindowOptions } from "../shape/pool2d.js";
 import { epilogue, makeOne, poolWindow, requireImage, secondOrder } from "./define.js";
 
@@ -21,6 +22,7 @@ export const maxPool2dDefinitions = [definition, backwardDefinition];
  */
 export function maxPool2d(x: Value, options: PoolWindowOptions): Value {
   const [rows, height, width, channels] = requireImage("maxPool2d", x);
+  requireOptions("maxPool2d", options);
   const window = resolvePoolWindow("maxPool2d", [height, width], options);
   return makeOne(definition, [x], poolWindow(window), [rows, window.outH, window.outW, channels], x.batched);
 }

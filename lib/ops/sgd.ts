@@ -2,7 +2,7 @@
 import { GraphError } from "../errors.js";
 import { makeNode, type OpDefinition, type Value } from "../graph/value.js";
 import { sizeOf } from "../shape/values.js";
-import { requireShape } from "./define.js";
+import { requireNumber, requireShape } from "./define.js";
 
 const definition: OpDefinition = {
   name: "sgd",
@@ -34,11 +34,8 @@ export function sgdUpdate(
   options: SgdOpOptions = {},
 ): { parameter: Value; velocity: Value | undefined } {
   const { momentum = 0, nesterov = false, weightDecay = 0 } = options;
-  if (!(momentum >= 0 && momentum < 1))
-    throw new GraphError(`sgd: momentum must be from 0 to below 1, got ${momentum}`);
-  if (!(weightDecay >= 0) || weightDecay === Infinity) {
-    throw new GraphError(`sgd: weightDecay must be 0 or more, got ${weightDecay}`);
-  }
+  requireNumber("sgd", "momentum", momentum, "from 0 to below 1", (value) => value >= 0 && value < 1);
+  requireNumber("sgd", "weightDecay", weightDecay, "0 or more", (value) => value >= 0 && value !== Infinity);
   if (nesterov && momentum === 0) throw new GraphError("sgd: nesterov needs a momentum above 0, got 0");
   if (momentum > 0 !== (velocity !== undefined)) {
     throw new GraphError(`sgd: velocity must be given exactly where momentum is above 0, got momentum ${momentum}`);

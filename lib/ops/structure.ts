@@ -1,10 +1,9 @@
 /** Views: they move no data unless a reader needs it dense. No backend executes them; the memory planner resolves them. */
 import { GraphError } from "../errors.js";
-import type { OpDefinition, Value } from "../graph/value.js";
-import { showShape, sizeOf } from "../shape/values.js";
+import { makeNode, requireValue, type OpDefinition, type Value } from "../graph/value.js";
+import { isShape, showShape, showValue, sizeOf } from "../shape/values.js";
 import { fill } from "./arithmetic.js";
 import { makeOne } from "./define.js";
-import { makeNode } from "../graph/value.js";
 
 const reshapeDefinition: OpDefinition = {
   name: "reshape",
@@ -44,7 +43,10 @@ export const structureDefinitions = [reshapeDefinition, concatDefinition, channe
  * @throws GraphError where the number of elements changes
  */
 export function reshape(x: Value, shape: readonly number[]): Value {
-  if (shape.length === 0 || sizeOf(shape) !== sizeOf(x.shape) || (x.batched && shape[0] !== x.shape[0])) {
+  requireValue("reshape", "x", x);
+  if (!isShape(shape))
+    throw new GraphError(`reshape: the new shape must be positive whole numbers, got ${showValue(shape)}`);
+  if (sizeOf(shape) !== sizeOf(x.shape) || (x.batched && shape[0] !== x.shape[0])) {
     const batch = x.batched ? ` with the batch of ${x.shape[0]} first` : "";
     throw new GraphError(
       `reshape: the new shape must hold ${sizeOf(x.shape)} elements${batch}, got ${showShape(shape)} for ${showShape(x.shape)}`,
@@ -55,6 +57,7 @@ export function reshape(x: Value, shape: readonly number[]): Value {
 
 /** One row per row of the batch. @returns [rows, elements of a row] */
 export function flatten(x: Value): Value {
+  requireValue("flatten", "x", x);
   const rows = x.shape[0]!;
   return reshape(x, [rows, sizeOf(x.shape) / rows]);
 }
@@ -64,7 +67,9 @@ export function flatten(x: Value): Value {
  * @throws GraphError where they are not
  */
 export function concat(parts: readonly Value[]): Value {
-  const [first] = parts;
+  if (!Array.isArray(parts)) throw new GraphError(`concat: parts must be a list of Values, got ${showValue(parts)}`);
+  parts.forEach((part, i) => requireValue("concat", `part ${i}`, part));
+  const [first] = parts as readonly Value[];
   if (first === undefined) throw new GraphError("concat: needs at least one part, got none");
   const outer = showShape(first.shape.slice(0, -1));
   for (const part of parts) {
@@ -80,9 +85,12 @@ export function concat(parts: readonly Value[]): Value {
 
 /** Channels start to end (exclusive) of the last dimension. */
 export function channelSlice(x: Value, start: number, end: number): Value {
+  requireValue("channelSlice", "x", x);
   const channels = x.shape.at(-1)!;
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start || end > channels) {
-    throw new GraphError(`channelSlice: needs 0 <= start < end <= ${channels}, got ${start} and ${end}`);
+    throw new GraphError(
+      `channelSlice: needs 0 <= start < end <= ${channels}, got ${showValue(start)} and ${showValue(end)}`,
+    );
   }
   return makeOne(channelSliceDefinition, [x], { start }, [...x.shape.slice(0, -1), end - start], x.batched);
 }

@@ -2,6 +2,7 @@
 import { OptionError } from "../errors.js";
 import type { Value } from "../graph/value.js";
 import { sgdUpdate } from "../ops/sgd.js";
+import { requireOptions, showValue } from "../shape/values.js";
 
 /** How parameters follow their gradients. Its slots live in the State beside the parameters. */
 export interface Optimizer {
@@ -35,15 +36,21 @@ export interface SgdOptions {
 
 /**
  * PyTorch's SGD: velocity = momentum * velocity + gradient; parameter -= learningRate * velocity.
- * @throws OptionError for a learning rate that is not positive; GraphError for the others, when the step is built
+ * @throws OptionError for a learning rate that is not positive, or another option that is no number at all; GraphError for one out of range, when the step is built
  * @example
  * ```ts
  * await model.fit(train, { epochs: 10, optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }), loss: "crossEntropy" });
  * ```
  */
 export function sgd(options: SgdOptions): Optimizer {
+  requireOptions("sgd", options);
   const { learningRate, momentum = 0, nesterov = false, weightDecay = 0 } = options;
   checkLearningRate("sgd", learningRate);
+  for (const [name, value] of Object.entries({ momentum, weightDecay })) {
+    if (!Number.isFinite(value)) throw new OptionError(name, `sgd: ${name} must be a number, got ${showValue(value)}`);
+  }
+  if (typeof nesterov !== "boolean")
+    throw new OptionError("nesterov", `sgd: nesterov must be true or false, got ${showValue(nesterov)}`);
   const slots = momentum > 0 ? ["velocity"] : [];
   return {
     name: "sgd",
@@ -59,8 +66,8 @@ export function sgd(options: SgdOptions): Optimizer {
 
 /** Throws unless a learning rate is positive and finite. */
 export function checkLearningRate(owner: string, learningRate: number): number {
-  if (!(learningRate > 0) || learningRate === Infinity) {
-    throw new OptionError("learningRate", `${owner}: learningRate must be positive, got ${String(learningRate)}`);
+  if (!Number.isFinite(learningRate) || learningRate <= 0) {
+    throw new OptionError("learningRate", `${owner}: learningRate must be positive, got ${showValue(learningRate)}`);
   }
   return learningRate;
 }

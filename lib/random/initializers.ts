@@ -1,5 +1,6 @@
 /** How parameters start. Each initialiser is a function of the fans and of a stream of its own. */
 import { OptionError } from "../errors.js";
+import { newFloats } from "../memory.js";
 import type { RandomStream } from "./philox.js";
 
 /** Connections of one unit: for a convolution filter [kh, kw, in / groups, out], fanIn is kh * kw * in / groups. */
@@ -52,7 +53,7 @@ export function initialize(
   if (!(fans.fanIn > 0) || !(fans.fanOut > 0)) {
     throw new OptionError("fans", `${owner}: fans must be positive, got fanIn ${fans.fanIn}, fanOut ${fans.fanOut}`);
   }
-  const target = new Float32Array(size);
+  const target = newFloats(owner, size);
   initializers[name](target, fans, random);
   return target;
 }

@@ -4,6 +4,7 @@
  * before it, and every user of random numbers gets a stream of its own.
  */
 import { OptionError } from "../errors.js";
+import { showValue } from "../shape/values.js";
 
 const multiplier0 = 0xd2511f53;
 const multiplier1 = 0xcd9e8d57;
@@ -72,7 +73,7 @@ function hashPurpose(purpose: string): readonly [low: number, high: number] {
 /** Throws an {@link OptionError} unless `seed` is an integer from 0 to 2^53 - 1; returns it. */
 export function checkSeed(seed: number): number {
   if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new OptionError("seed", `seed: must be an integer from 0 to 2^53 - 1, got ${String(seed)}`);
+    throw new OptionError("seed", `seed: must be an integer from 0 to 2^53 - 1, got ${showValue(seed)}`);
   }
   return seed;
 }

@@ -1,6 +1,6 @@
 // The shape rules of dense, flatten and reshape, on types and on values.
 import type { IsPositive, MustBePositive, Shape, ShowShape, Size } from "./types.js";
-import { isPositive, mustBePositive, reject, showShape, showValue, sizeOf } from "./values.js";
+import { allPositive, isPositive, mustBePositive, reject, showShape, showValue, sizeOf } from "./values.js";
 
 /** Options of dense; the type parameter holds the literal that the shape rule reads. */
 export interface DenseOptions<U = number> {
@@ -84,7 +84,7 @@ export function flattenShape(input: Shape): [number] {
 export function reshapeShape(layer: string, input: Shape, options: ReshapeOptions): number[] {
   const { shape } = options;
   const given: unknown = shape;
-  if (!Array.isArray(given) || !given.every(isPositive)) {
+  if (!Array.isArray(given) || !allPositive(given)) {
     reject(layer, ["shape", `shape must be positive whole numbers, got ${showValue(shape)}`]);
   }
   if (sizeOf(shape) !== sizeOf(input)) {

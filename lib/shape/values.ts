@@ -1,6 +1,6 @@
 // The run-time twins of the small type functions in types.ts. The rules here judge values that may come from
 // JavaScript, so they look at everything and trust no type.
-import { ShapeError } from "../errors.js";
+import { OptionError, ShapeError } from "../errors.js";
 import type { Fault, Shape } from "./types.js";
 
 /** A safe integer from 1. */
@@ -19,17 +19,41 @@ export function pairOf(value: unknown): readonly [unknown, unknown] | undefined 
   return Array.isArray(value) && value.length === 2 ? [value[0] as unknown, value[1] as unknown] : undefined;
 }
 
-/** An option's value as it is written in code. */
-export function showValue(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(showValue).join(", ")}]`;
-  if (typeof value === "string") return `'${value}'`;
-  if (typeof value === "object" && value !== null) return "an object";
-  return typeof value === "function" ? "a function" : String(value);
+/** What is shown of a value that may come from anywhere, a stranger's file say: enough to find it again. */
+const mostShown = { depth: 4, elements: 16, characters: 100 };
+
+/** A name for a message, in one line. */
+export function shortened(text: string): string {
+  const shown = text.slice(0, mostShown.characters).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, encodeURIComponent);
+  return text.length > mostShown.characters ? `${shown}...` : shown;
 }
 
-/** A shape as it is written in code: "[8, 8, 3]". */
+/** An option's value as it is written in code, in one line; the ends of long ones are left out. */
+export function showValue(value: unknown, depth = 0): string {
+  if (Array.isArray(value)) {
+    if (depth === mostShown.depth) return "[...]";
+    // Not map(), which keeps holes.
+    const shown = Array.from(value.slice(0, mostShown.elements), (each) => showValue(each, depth + 1));
+    return `[${[...shown, ...(value.length > shown.length ? ["..."] : [])].join(", ")}]`;
+  }
+  if (typeof value === "string") return `'${shortened(value)}'`;
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "function" ? "a function" : String(value).slice(0, mostShown.characters);
+}
+
+/** A shape as it is written in code, all of it: "[8, 8, 3]". */
 export function showShape(shape: Shape): string {
-  return `[${shape.join(", ")}]`;
+  return `[${Array.from(shape, (size) => showValue(size)).join(", ")}]`;
+}
+
+/** Whether a list holds safe integers from 1 only, and no holes, which every() alone would pass over. */
+export function allPositive(list: readonly unknown[]): list is readonly number[] {
+  return Array.from(list).every(isPositive);
+}
+
+/** Whether a value is a list of whole numbers from 1 whose product can be counted with, below 2^53. */
+export function isShape(value: unknown): value is Shape {
+  return Array.isArray(value) && value.length > 0 && allPositive(value) && Number.isSafeInteger(sizeOf(value));
 }
 
 /** The number of elements of one sample. */
@@ -55,4 +79,14 @@ export function needsImage(option: string, input: Shape): Fault | undefined {
  */
 export function reject(layer: string, fault: Fault | undefined): void {
   if (fault !== undefined) throw new ShapeError(fault[0], `${layer}: ${fault[1]}`);
+}
+
+/**
+ * Refuses what is no object of options, before a property is read of it.
+ *
+ * @throws OptionError
+ */
+export function requireOptions(owner: string, options: unknown): void {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw new OptionError("options", `${owner}: needs an object of options, got ${showValue(options)}`);
 }

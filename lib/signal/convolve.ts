@@ -80,7 +80,7 @@ function borderOf(owner: string, boundary: unknown, extent: number): readonly [n
   // The middle of an even kernel is its left one, as in layers and in MATLAB; NumPy takes the right one.
   if (boundary === "same") return [Math.floor((extent - 1) / 2), Math.ceil((extent - 1) / 2)];
   if (isNatural(boundary)) return [boundary, boundary];
-  if (Array.isArray(boundary) && boundary.length === 2 && boundary.every(isNatural)) {
+  if (Array.isArray(boundary) && boundary.length === 2 && isNatural(boundary[0]) && isNatural(boundary[1])) {
     return boundary as [number, number];
   }
   throw new OptionError(

@@ -1,5 +1,6 @@
 // A signal with its border written out.
 import { OptionError, ShapeError } from "../errors.js";
+import { newFloats } from "../memory.js";
 import { boundaryIndex, checkBoundaryMode, outside, type BoundaryMode } from "../shape/boundary.js";
 import { isNatural, showValue } from "../shape/values.js";
 
@@ -52,7 +53,7 @@ export function extendSamples(
   value: number,
 ): Float32Array {
   const size = samples.length;
-  const extended = new Float32Array(before + size + after);
+  const extended = newFloats("signal", before + size + after);
   extended.set(samples, before);
   const fill = (position: number): void => {
     const index = boundaryIndex(mode, position, size);

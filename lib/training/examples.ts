@@ -1,11 +1,11 @@
 /** What fit and evaluate take: images with labels, or with targets; checked once, then gathered batch by batch. */
-import { OptionError, ShapeError } from "../errors.js";
+import { OptionError, ShapeError, StriateError } from "../errors.js";
 import type { InputArray } from "../backend/backend.js";
 import { stratifiedSplit, type Batch, type ImageArray } from "../data/dataset.js";
-import { elementCount, type Tensor } from "../data/tensor.js";
+import { elementCount, requireTensor, type Tensor } from "../data/tensor.js";
 import { takesLabels, type LossName } from "../losses/losses.js";
 import type { RandomStream } from "../random/philox.js";
-import { showShape } from "../shape/values.js";
+import { allPositive, requireOptions, showShape, showValue } from "../shape/values.js";
 import type { Shape } from "../shape/types.js";
 
 /** Images [n, ...in] with one label each (for "crossEntropy"), or with targets [n, ...out] (for "meanSquaredError"). */
@@ -43,8 +43,9 @@ export class CheckedExamples {
     input: Shape,
     output: Shape,
     loss: LossName,
-    owner: string,
+    private readonly owner: string,
   ) {
+    requireOptions(owner, examples);
     const { images } = examples;
     this.inputDtype = checkImages(images, input, owner);
     this.rows = images.shape[0];
@@ -53,6 +54,9 @@ export class CheckedExamples {
     const target = classification ? examples.labels : examples.targets?.data;
     const named = classification ? "labels" : "targets";
     if (target === undefined) throw new OptionError(named, `${owner}: the loss ${loss} needs ${named}, got none`);
+    const array = classification ? "Int32Array" : "Float32Array";
+    if (Object.prototype.toString.call(target) !== `[object ${array}]`)
+      throw new OptionError(named, `${owner}: ${named} must be a ${array}, got ${showValue(target)}`);
     this.targetSize = elementCount(classification ? output.slice(0, -1) : output);
     if (target.length !== this.rows * this.targetSize) {
       const need = `${this.targetSize} for each of the ${this.rows} images`;
@@ -65,22 +69,35 @@ export class CheckedExamples {
 
   /** Copies some rows, changed by `augment` if there is one. */
   gather(rows: Int32Array, augment?: Augment, random?: RandomStream): GatheredBatch {
+    this.checkStillThere();
     let images = gatherRows(this.examples.images.data, this.rowSize, rows);
     const target = gatherRows(this.target, this.targetSize, rows);
     if (augment !== undefined) {
       const labels = this.labels === undefined ? new Int32Array(0) : (target as Int32Array);
       const [, ...shape] = this.examples.images.shape;
-      const changed = augment({ images: { shape: [rows.length, ...shape], data: images }, labels }, random!);
-      if (changed.images.data.length !== images.length || changed.images.data.constructor !== images.constructor) {
+      const changed: Partial<Batch> | undefined = augment(
+        { images: { shape: [rows.length, ...shape], data: images }, labels },
+        random!,
+      );
+      requireTensor("fit", "what augment returns as images", changed?.images);
+      const { data } = changed!.images!;
+      if (data.length !== images.length || data.constructor !== images.constructor) {
         const want = `${images.constructor.name} of ${images.length}`;
         throw new ShapeError(
           "augment",
-          `fit: augment must return a ${want}, got ${changed.images.data.constructor.name} of ${changed.images.data.length}`,
+          `fit: augment must return a ${want}, got ${data.constructor.name} of ${data.length}`,
         );
       }
-      images = changed.images.data;
+      images = data;
     }
     return { rows: rows.length, inputs: [images, target] };
+  }
+
+  /** The caller's arrays are read batch by batch: meanwhile one may be sent to another thread, or shrink. */
+  private checkStillThere(): void {
+    const { data } = this.examples.images;
+    if (data.length === this.rows * this.rowSize && this.target.length === this.rows * this.targetSize) return;
+    throw new StriateError("ERR_STRIATE_DATA", `${this.owner}: the examples were detached or resized while in use`);
   }
 
   /** Row numbers for training and validation: a share of each class, or of all rows where there are no classes. */
@@ -99,7 +116,13 @@ export class CheckedExamples {
  * @param input sizes without the batch; null where any will do
  */
 export function checkImages(images: Tensor, input: readonly (number | null)[], owner: string): "f32" | "u8" {
+  requireTensor(owner, "images", images);
   const { shape, data } = images;
+  if (!allPositive(shape))
+    throw new ShapeError(
+      "images",
+      `${owner}: the sizes of images must be positive whole numbers, got ${showShape(shape)}`,
+    );
   if (shape.length !== input.length + 1 || input.some((size, i) => size !== null && size !== shape[i + 1])) {
     throw new ShapeError(
       "images",

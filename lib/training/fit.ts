@@ -1,5 +1,6 @@
 /** The training loop and the evaluation loop, as generators of runs (see drive.ts). */
 import { OptionError, StriateError } from "../errors.js";
+import { requireOptions, showValue } from "../shape/values.js";
 import type { Shape } from "../shape/types.js";
 import type { LossName } from "../losses/losses.js";
 import { checkLearningRate, type Optimizer } from "../optimizers/sgd.js";
@@ -110,6 +111,38 @@ export function* fitLoop(input: FitInput): RunLoop<History> {
   return { epochs: records };
 }
 
+const callbacks = ["learningRate", "augment", "onBatch", "onEpoch"] as const;
+
+/** What no examples could make legal; all of it before anything is changed. @throws OptionError */
+export function checkFitOptions(options: FitOptions): void {
+  requireOptions("fit", options);
+  const { optimizer, shuffle = true, validation = 0.5 } = options;
+  checkOptimizer("fit", optimizer);
+  checkCount("epochs", options.epochs);
+  checkCount("batchSize", options.batchSize ?? 32);
+  if (typeof shuffle !== "boolean")
+    throw new OptionError("shuffle", `fit: shuffle must be true or false, got ${showValue(shuffle)}`);
+  if (typeof validation !== "object" && !(typeof validation === "number" && validation > 0 && validation < 1)) {
+    const rule = "a share between 0 and 1, or examples";
+    throw new OptionError("validation", `fit: validation must be ${rule}, got ${showValue(validation)}`);
+  }
+  for (const name of callbacks) {
+    const callback: unknown = options[name];
+    if (callback !== undefined && typeof callback !== "function")
+      throw new OptionError(name, `fit: ${name} must be a function, got ${showValue(callback)}`);
+  }
+}
+
+/** @throws OptionError where it is none, such as sgd() gives */
+export function checkOptimizer(owner: string, optimizer: Optimizer): void {
+  const { name, slots, update } = (optimizer ?? {}) as Partial<Record<keyof Optimizer, unknown>>;
+  if (typeof name === "string" && Array.isArray(slots) && typeof update === "function") return;
+  throw new OptionError(
+    "optimizer",
+    `${owner}: optimizer must be one such as sgd() gives, got ${showValue(optimizer)}`,
+  );
+}
+
 interface HeldOut {
   readonly train: Int32Array;
   readonly examples: CheckedExamples | undefined;
@@ -183,7 +216,7 @@ function largest(values: Float32Array, start: number, count: number): number {
 
 export function checkCount(option: string, count: number): number {
   if (!Number.isSafeInteger(count) || count < 1) {
-    throw new OptionError(option, `fit: ${option} must be a whole number of at least 1, got ${String(count)}`);
+    throw new OptionError(option, `fit: ${option} must be a whole number of at least 1, got ${showValue(count)}`);
   }
   return count;
 }

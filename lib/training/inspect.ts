@@ -1,10 +1,11 @@
 /** Looking inside a net: what its layers give, and gradients between any two of them; as generators of runs (see drive.ts). */
 import type { Executable, InputArray } from "../backend/backend.js";
-import { elementCount, type Tensor } from "../data/tensor.js";
+import { elementCount, requireTensor, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError } from "../errors.js";
+import { newFloats } from "../memory.js";
 import type { LayerNode } from "../layers/definition.js";
 import { listNodes } from "../layers/node.js";
-import { showShape } from "../shape/values.js";
+import { shortened, showShape, showValue } from "../shape/values.js";
 import type { Shape } from "../shape/types.js";
 import type { RunLoop } from "./drive.js";
 
@@ -46,9 +47,12 @@ export function layerShapes(node: LayerNode): Map<string, Shape> {
  */
 export function checkLayers(node: LayerNode, names: readonly string[], option: string, owner: string): void {
   const known = [...layerShapes(node).keys()];
+  if (!Array.isArray(names) || !Array.from(names).every((name) => typeof name === "string")) {
+    throw new OptionError(option, `${owner}: ${option} must name layers, got ${showValue(names)}`);
+  }
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new OptionError(option, `${owner}: the net has no layer ${unknown}; it has ${known.join(", ")}`);
+    throw new OptionError(option, `${owner}: the net has no layer ${shortened(unknown)}; it has ${known.join(", ")}`);
   }
   if (names.length === 0) throw new OptionError(option, `${owner}: ${option} must name at least one layer, got none`);
   const twice = names.find((name, i) => names.indexOf(name) < i);
@@ -59,7 +63,7 @@ export function checkLayers(node: LayerNode, names: readonly string[], option: s
 function* runRows({ executable, rows }: ImagePlan, inputs: readonly InputArray[]): RunLoop<Float32Array[]> {
   const { program } = executable;
   const perRow = program.storages.filter(({ kind }) => kind === "output").map(({ size }) => size / program.rows);
-  const whole = perRow.map((size) => new Float32Array(rows * size));
+  const whole = perRow.map((size) => newFloats("activations", rows * size));
   for (let start = 0; start < rows; start += program.rows) {
     const live = Math.min(program.rows, rows - start);
     const part = inputs.map((each) => {
@@ -85,6 +89,7 @@ export function* gradientsLoop(
   request: { readonly of: string; readonly seed: Tensor; readonly wrt: readonly string[] },
 ): RunLoop<LayerGradients> {
   const { of, seed, wrt } = request;
+  requireTensor("gradients", "seed", seed);
   const shapes = layerShapes(plan.node);
   const shapeOf = (name: string): Shape => [plan.rows, ...shapes.get(name)!];
   const expected = shapeOf(of);

@@ -2,12 +2,13 @@
 import type { Backend, State } from "../backend/backend.js";
 import { selectBackend } from "../backend/select.js";
 import type { ImageArray } from "../data/dataset.js";
-import { elementCount, type Tensor } from "../data/tensor.js";
+import { elementCount, requireTensor, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError, StriateError } from "../errors.js";
+import { newFloats } from "../memory.js";
 import { netParameters, type NetParameter } from "../layers/emit.js";
 import { inputName, rootOf } from "../layers/node.js";
 import { ModelFileError } from "../io/errors.js";
-import type { JsonObject } from "../io/json.js";
+import { isJsonObject, type JsonObject } from "../io/json.js";
 import type { LayerDefinition, LayerNode } from "../layers/definition.js";
 import { fromGraph, toGraph } from "../layers/graph.js";
 import { summary } from "../layers/summary.js";
@@ -15,12 +16,22 @@ import type { LossName } from "../losses/losses.js";
 import type { Optimizer } from "../optimizers/sgd.js";
 import { initialize } from "../random/initializers.js";
 import { checkSeed, RandomStream } from "../random/philox.js";
+import { requireOptions, shortened, showShape, showValue } from "../shape/values.js";
 import type { Shape } from "../shape/types.js";
 import { drive, driveSync, type RunLoop } from "./drive.js";
 import { checkImages, CheckedExamples, type Examples } from "./examples.js";
 import { planOf, type RunPlan } from "./explain.js";
 import { profileExecutable, type ModelProfile } from "./profile.js";
-import { checkCount, evaluateLoop, fitLoop, type Evaluation, type FitOptions, type History } from "./fit.js";
+import {
+  checkCount,
+  checkFitOptions,
+  checkOptimizer,
+  evaluateLoop,
+  fitLoop,
+  type Evaluation,
+  type FitOptions,
+  type History,
+} from "./fit.js";
 import {
   activationsLoop,
   checkLayers,
@@ -30,7 +41,7 @@ import {
   type ImagePlan,
   type LayerGradients,
 } from "./inspect.js";
-import { PlanCache, resized, slotName, type PlanKind } from "./plans.js";
+import { PlanCache, planKinds, resized, slotName, type PlanKind } from "./plans.js";
 
 export interface ModelOptions {
   /** Of initial weights, shuffling and augmentation. Default 0. */
@@ -104,8 +115,9 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     readonly node: LayerNode,
     options: ModelOptions = {},
   ) {
+    requireOptions("model", options);
     this.seed = checkSeed(options.seed ?? 0);
-    this.metadata = options.metadata ?? {};
+    this.metadata = checkMetadata(options.metadata ?? {});
     this.backend = options.backend ?? selectBackend();
     this.inputShape = rootOf(node).outputShape as In;
     this.outputShape = node.outputShape as Out;
@@ -185,6 +197,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   private startFit(examples: Examples<In, Out>, options: FitOptions<In, Out>): RunLoop<History> {
     if (this.fitting)
       throw new StriateError("ERR_STRIATE_BUSY", "fit: this model is being trained already; await that first");
+    checkFitOptions(options as unknown as FitOptions);
     const check = (data: Examples) => new CheckedExamples(data, this.inputShape, this.outputShape, options.loss, "fit");
     const checked = check(examples);
     const validation = typeof options.validation === "object" ? check(options.validation) : undefined;
@@ -232,6 +245,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   }
 
   private *predictLoop<B extends number>(images: Images<B, In>, options: PredictOptions): RunLoop<Predictions<B, Out>> {
+    requireOptions("predict", options);
     const { executable, rows, node } = this.planFor({ kind: "predict" }, images, options);
     const capacity = executable.program.rows;
     const size = images.data.length / rows;
@@ -242,9 +256,12 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
       const [output] = yield { executable, inputs: [images.data], scalars: { rows } };
       return { shape, data: output! };
     }
-    const data = options.into ?? new Float32Array(rows * perRow);
+    const data = options.into ?? newFloats("predict", rows * perRow);
     for (let start = 0; start < rows; start += capacity) {
       const live = Math.min(capacity, rows - start);
+      if (images.data.length !== rows * size || data.length !== rows * perRow) {
+        throw new StriateError("ERR_STRIATE_DATA", "predict: an array was detached or resized while in use");
+      }
       const inputs = [images.data.subarray(start * size, (start + live) * size)];
       const into = data.subarray(start * perRow, (start + live) * perRow);
       const [output] = yield { executable, inputs, scalars: { rows: live }, into: [into] };
@@ -293,6 +310,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   }
 
   private startActivations(images: Tensor, options: ActivationsOptions): RunLoop<Map<string, Activation>> {
+    requireOptions("activations", options);
     const input = inputName(this.node);
     const layers = options.layers ?? [...layerShapes(this.node).keys()].filter((name) => name !== input);
     checkLayers(this.node, layers, "layers", "activations");
@@ -322,6 +340,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   }
 
   private startGradients(images: Tensor, options: GradientsOptions): RunLoop<LayerGradients> {
+    requireOptions("gradients", options);
     const input = inputName(this.node);
     const { of, seed, wrt = [input] } = options;
     checkLayers(this.node, [of], "of", "gradients");
@@ -344,6 +363,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   }
 
   private startEvaluate(examples: Examples<In, Out>, options: EvaluateOptions): RunLoop<Evaluation> {
+    requireOptions("evaluate", options);
     const { loss = "crossEntropy" } = options;
     const batchSize = checkCount("batchSize", options.batchSize ?? 32);
     const checked = new CheckedExamples(examples, this.inputShape, this.outputShape, loss, "evaluate");
@@ -366,11 +386,16 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   }
 
   private checkParameters(tensors: ReadonlyMap<string, Tensor>, owner: string): Map<string, Float32Array> {
+    if (!(tensors instanceof Map))
+      throw new OptionError("parameters", `${owner}: parameters must be a Map of tensors, got ${showValue(tensors)}`);
     const specs = new Map(this.parameterList.map(({ tensor, shape }) => [tensor, shape]));
     const values = new Map<string, Float32Array>();
-    for (const [name, { shape, data }] of tensors) {
+    for (const [name, value] of tensors as ReadonlyMap<string, Tensor>) {
       const expected = specs.get(name);
-      if (expected === undefined) throw new OptionError(name, `${owner}: the model has no parameter ${name}`);
+      if (expected === undefined)
+        throw new OptionError("parameters", `${owner}: the model has no parameter ${shortened(String(name))}`);
+      requireTensor(owner, name, value);
+      const { shape, data } = value;
       if (
         expected.length !== shape.length ||
         expected.some((size, i) => size !== shape[i]) ||
@@ -378,7 +403,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
       ) {
         throw new ShapeError(
           name,
-          `${owner}: ${name} must have the shape [${expected.join(", ")}], got [${shape.join(", ")}]`,
+          `${owner}: ${name} must have the shape [${expected.join(", ")}], got ${showShape(shape)}`,
         );
       }
       // The State copies what it is given.
@@ -417,6 +442,8 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
    * ```
    */
   plan(kind: PlanKind = { kind: "predict" }, options: { readonly batchSize?: number } = {}): RunPlan {
+    this.checkKind("explain", kind);
+    requireOptions("explain", options);
     if (kind.kind === "train") this.holdSlots(kind.optimizer);
     const rows = checkCount("batchSize", options.batchSize ?? 32);
     return planOf(this.plans.get({ ...kind, rows, inputDtype: "f32" }));
@@ -435,6 +462,8 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     kind: PlanKind = { kind: "predict" },
     options: { readonly batchSize?: number; readonly runs?: number } = {},
   ): ModelProfile {
+    this.checkKind("profile", kind);
+    requireOptions("profile", options);
     if (this.fitting) {
       throw new StriateError("ERR_STRIATE_BUSY", "profile: this model is being trained; await that first");
     }
@@ -450,6 +479,21 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     } finally {
       this.state.write(new Map(names.map((name, i) => [name, before[i]!])));
     }
+  }
+
+  private checkKind(owner: string, kind: PlanKind): void {
+    requireOptions(owner, kind);
+    if (!planKinds.includes(kind.kind)) {
+      throw new OptionError(
+        "kind",
+        `${owner}: kind must be one of ${planKinds.join(", ")}, got ${showValue(kind.kind)}`,
+      );
+    }
+    if (kind.kind === "train") checkOptimizer(owner, kind.optimizer);
+    if (kind.kind === "activations") checkLayers(this.node, kind.layers, "layers", owner);
+    if (kind.kind !== "gradients") return;
+    checkLayers(this.node, [kind.of], "of", owner);
+    checkLayers(this.node, kind.wrt, "wrt", owner);
   }
 
   /**
@@ -491,6 +535,17 @@ export async function loadModel(
   const problems = tensorProblems(expected, tensors);
   if (problems.length > 0) throw new ModelFileError(folder, problems);
   return new Model(node, { ...modelOptions, metadata, parameters: tensors });
+}
+
+/** What save() could not write, or load() would refuse, must not be found out after a night of training. */
+function checkMetadata(metadata: JsonObject): JsonObject {
+  try {
+    if (isJsonObject(metadata) && isJsonObject(JSON.parse(JSON.stringify(metadata)) as JsonObject)) return metadata;
+  } catch (cause) {
+    const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
+    throw new OptionError("metadata", `model: metadata must be JSON: ${reason}`, { cause });
+  }
+  throw new OptionError("metadata", `model: metadata must be an object, got ${showValue(metadata)}`);
 }
 
 function checkInto(into: Float32Array, size: number): void {

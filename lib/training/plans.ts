@@ -22,6 +22,8 @@ export type PlanKind =
   | { readonly kind: "activations"; readonly layers: readonly string[] }
   | { readonly kind: "gradients"; readonly of: string; readonly wrt: readonly string[] };
 
+export const planKinds: readonly PlanKind["kind"][] = ["predict", "evaluate", "train", "activations", "gradients"];
+
 export type PlanRequest = PlanKind & {
   readonly rows: number;
   readonly inputDtype: "f32" | "u8";

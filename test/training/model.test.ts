@@ -267,7 +267,7 @@ describe.each<[string, Backend]>([
     [
       "an unknown loss",
       () => build().evaluateSync(examples(2), { loss: "mse" as never }),
-      "loss: must be one of crossEntropy, meanSquaredError, got mse",
+      "loss: must be one of crossEntropy, meanSquaredError, got 'mse'",
     ],
     [
       "a share that is none",

@@ -1,5 +1,6 @@
 /** Named float32 tensors in native memory. */
 import { StriateError } from "../../errors.js";
+import { newFloats } from "../../memory.js";
 import { sizeOf } from "../../shape/values.js";
 import type { State, StateTensorSpec } from "../backend.js";
 import { checkStateSpecs, noSuchTensor } from "../ports.js";
@@ -33,7 +34,7 @@ export class NativeState implements State {
 
   read(names: readonly string[]): Float32Array[] {
     const numbers = this.numbersOf(names);
-    const tensors = Array.from(numbers, (number) => new Float32Array(this.sizeOfTensor(number)));
+    const tensors = Array.from(numbers, (number) => newFloats("state", this.sizeOfTensor(number)));
     calling(() => this.addon.stateRead(this.handle, numbers, tensors));
     return tensors;
   }

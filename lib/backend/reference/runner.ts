@@ -3,6 +3,7 @@
  */
 import type { OpName } from "../../graph/opSchema.js";
 import type { Program, RunScalars, Step } from "../../graph/program.js";
+import { newFloats } from "../../memory.js";
 import type { InputArray, OutputArray, StepExplanation } from "../backend.js";
 import { checkRunArguments, outputArray, portsOf, type Port } from "../ports.js";
 import { attributesOf, operandsOf, type Attributes, type KernelContext, type Operands } from "./kernel.js";
@@ -160,7 +161,7 @@ export class Runner {
   private attach({ tensors, rows }: Binding, inputs: readonly InputArray[]): OutputArray[] {
     const { storages, buffers } = this.program;
     this.own ??= storages.map(({ kind, size }) =>
-      kind === "arena" || kind === "prepared" ? new Float32Array(size) : nothing,
+      kind === "arena" || kind === "prepared" ? newFloats("memory", size) : nothing,
     );
     const outputs: OutputArray[] = [];
     let nextInput = 0;

@@ -1,5 +1,6 @@
 /** Named float32 tensors in shared memory: the State of the reference backend. */
 import { StriateError } from "../../errors.js";
+import { allocated } from "../../memory.js";
 import { sizeOf } from "../../shape/values.js";
 import type { State, StateTensorSpec } from "../backend.js";
 import { checkStateSpecs, noSuchTensor } from "../ports.js";
@@ -83,7 +84,7 @@ export class ReferenceState implements State {
       id: ++lastId,
       specs: this.specs,
       words: new Int32Array(new SharedArrayBuffer(4 * lockWords)),
-      values: new Float32Array(new SharedArrayBuffer(4 * elements)),
+      values: allocated("state", 4 * elements, () => new Float32Array(new SharedArrayBuffer(4 * elements))),
     });
   }
 

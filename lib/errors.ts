@@ -78,3 +78,13 @@ export class BackendError extends StriateError {
     super("ERR_STRIATE_BACKEND", message, options);
   }
 }
+
+/** What an error says, in one line that is not too long: other libraries tell stories, and quote the file. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const line = text
+    .trim()
+    .replace(/\s*[\n\r]\s*/g, "; ")
+    .replace(/\p{Cc}/gu, encodeURIComponent);
+  return line.length > 300 ? `${line.slice(0, 300)}...` : line;
+}

@@ -58,8 +58,10 @@ function prepare(
     requireTensor("run", `argument ${i}`, tensor);
     const { shape, data } = tensor;
     if (!isShape(shape) || data.length !== elementCount(shape)) {
-      const rule = `needs sizes from 1 and ${elementCount(shape)} elements`;
-      throw new ShapeError("data", `run: argument ${i} of shape ${showShape(shape)} ${rule}, got ${data.length}`);
+      throw new ShapeError(
+        "data",
+        `run: argument ${i} of shape ${showShape(shape)} needs ${elementCount(shape)} elements, at least one, got ${data.length}`,
+      );
     }
     return input(`argument ${i}`, shape, { dtype: dtypeOf(tensor, i) });
   });

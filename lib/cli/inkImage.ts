@@ -1,6 +1,6 @@
 /** Pictures from files made into what a net for digits was trained on: ink on nothing, as large as the image allows, in its middle. */
 import type { Tensor } from "../data/tensor.js";
-import { StriateError } from "../errors.js";
+import { reasonOf, StriateError } from "../errors.js";
 
 /** A grey picture: row by row, 0 black to 255 white. */
 export interface GreyImage {
@@ -131,7 +131,6 @@ export async function readGreyImage(source: string | Uint8Array, name = String(s
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, pixels: data };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StriateError("ERR_STRIATE_DATA", `${name}: cannot be read as an image: ${reason}`, { cause });
+    throw new StriateError("ERR_STRIATE_DATA", `${name}: cannot be read as an image: ${reasonOf(cause)}`, { cause });
   }
 }

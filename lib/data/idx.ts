@@ -2,6 +2,7 @@
  * IDX, the format of MNIST, Fashion-MNIST, KMNIST and EMNIST: two zero bytes, the type of the elements, the number of axes, the size of each
  * axis as a big-endian 32-bit number, then the elements, row-major and big-endian; nothing else. Often inside of gzip.
  */
+import { reasonOf } from "../errors.js";
 import { FormatError } from "../io/errors.js";
 import type { Dataset, ImageArray } from "./dataset.js";
 import { elementCount, type Tensor, type TensorData } from "./tensor.js";
@@ -106,10 +107,8 @@ export async function readIdx(path: string): Promise<Tensor> {
 async function inflate(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   const [{ promisify }, { constants, gunzip }] = await Promise.all([import("node:util"), import("node:zlib")]);
   const unzip = promisify<Uint8Array, object, Uint8Array>(gunzip);
-  const damaged = (cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return new FormatError(`${name}: its gzip data is damaged or cut off: ${reason}`, { cause });
-  };
+  const damaged = (cause: unknown) =>
+    new FormatError(`${name}: its gzip data is damaged or cut off: ${reasonOf(cause)}`, { cause });
   let start: Uint8Array;
   try {
     start = await unzip(bytes.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH });

@@ -28,14 +28,20 @@ const arrayNames = ["Float32Array", "Uint8Array", "Int32Array"];
 export function requireTensor(owner: string, option: string, value: unknown): asserts value is Tensor {
   const { shape, data } = (value ?? {}) as Partial<Record<keyof Tensor, unknown>>;
   if (Array.isArray(shape) && isTensorData(data)) return;
-  const rule = "a tensor, { shape, data } with a Float32Array, an Int32Array or a Uint8Array";
+  const rule = "a tensor, { shape, data }: data must hold a Float32Array, an Int32Array or a Uint8Array";
   const holds = Array.isArray(shape) ? `the shape ${showValue(shape)} with ${describe(data)}` : showValue(value);
   throw new OptionError(option, `${owner}: ${option} must be ${rule}, got ${holds}`);
 }
 
-// By name: arrays from another realm (a test runner's, say) have other constructors.
-function isTensorData(data: unknown): data is TensorData {
-  return ArrayBuffer.isView(data) && arrayNames.includes(describe(data));
+const prototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called on the array in question
+const lengthOf = Object.getOwnPropertyDescriptor(prototype, "length")!.get as (this: TensorData) => number;
+
+/** Whether a value is an array of one of the types, and as long as it says. */
+export function isTensorData(data: unknown): data is TensorData {
+  // By name: arrays from another realm (a test runner's, say) have other constructors.
+  if (!ArrayBuffer.isView(data) || !arrayNames.includes(describe(data))) return false;
+  return lengthOf.call(data as TensorData) === (data as TensorData).length;
 }
 
 function describe(value: unknown): string {

@@ -4,10 +4,10 @@
  * sides, and nowhere else. Decoded bytes come in libvips's own format and go to the encoder in TIFF, a header and the bytes.
  */
 import { randomBytes } from "node:crypto";
-import { open, rm, stat, type FileHandle } from "node:fs/promises";
+import { open, readFile, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import type sharpModule from "sharp";
-import { OptionError, StriateError } from "../errors.js";
+import { OptionError, reasonOf, StriateError } from "../errors.js";
 import { FormatError } from "../io/errors.js";
 import { isPositive, showValue } from "../shape/values.js";
 import type { ImageSize } from "./options.js";
@@ -114,15 +114,16 @@ const vipsMagic = 0xb6a6f208;
 export async function decodeToVips(path: string, target: string): Promise<void> {
   const sharp = await loadSharp(path);
   try {
-    const image = sharp(path, { limitInputPixels: false, sequentialRead: true });
+    // By its name libvips would know a WebP file again, and give the picture that was in it before.
+    const source = extname(path).toLowerCase() === ".webp" ? await readFile(path) : path;
+    const image = sharp(source, { limitInputPixels: false, sequentialRead: true });
     const { space, orientation, hasAlpha } = await image.metadata();
     const grey = !hasAlpha && (space === "b-w" || space === "grey16");
     // Turning takes the whole image: only where the camera was held that way.
     const upright = (orientation ?? 1) === 1 ? image : image.autoOrient();
     await upright.toColourspace(grey ? "b-w" : "srgb").toFile(target);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StriateError("ERR_STRIATE_DATA", `${path}: cannot be read as an image: ${reason}`, { cause });
+    throw new StriateError("ERR_STRIATE_DATA", `${path}: cannot be read as an image: ${reasonOf(cause)}`, { cause });
   }
 }
 

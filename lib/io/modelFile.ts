@@ -4,11 +4,13 @@
  * rename: a reader gets the old model or the new one, never the description of one with the numbers of the other.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tensor } from "../data/tensor.js";
+import { reasonOf } from "../errors.js";
 import { writeFileAtomic } from "./atomic.js";
 import { ModelFileError } from "./errors.js";
+import { shortened } from "../shape/values.js";
 import { isJsonObject, parseJson, showJson, type JsonObject, type JsonValue } from "./json.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
@@ -17,6 +19,8 @@ const format = "striate-model";
 const version = 1;
 const descriptionFile = "model.json";
 const weightsPattern = /^weights-[0-9a-f]{16}\.safetensors$/;
+/** Temporary files of writeFileAtomic. */
+const leftoverPattern = /^\.(model\.json|weights-[0-9a-f]{16}\.safetensors)\.\d+\.[0-9a-f]{12}\.tmp$/;
 
 /** What is saved: the graph as plain data, the tensors, and whatever belongs to them, such as the names of classes. */
 export interface ModelFile {
@@ -31,7 +35,6 @@ interface Description {
   readonly metadata: JsonObject;
 }
 
-const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 
 /** Everything that is wrong with the text of a `model.json`, or its content. */
@@ -68,13 +71,12 @@ function parseDescription(path: string, bytes: Uint8Array): Description {
   return value as unknown as Description;
 }
 
-/** The weights file that a folder's model.json names, if there is a sound one. */
-async function currentWeights(path: string): Promise<string | undefined> {
-  try {
-    return parseDescription(path, await readFile(path)).weights.file;
-  } catch {
-    return undefined;
-  }
+/** Removes the weights before, and what savers have left that were killed. */
+async function removeOthers(folder: string, weights: string): Promise<void> {
+  const others = (await readdir(folder)).filter(
+    (name) => name !== weights && (weightsPattern.test(name) || leftoverPattern.test(name)),
+  );
+  await Promise.all(others.map((name) => rm(join(folder, name), { force: true })));
 }
 
 /**
@@ -95,10 +97,9 @@ export async function saveModelFile(folder: string, model: ModelFile): Promise<v
   const path = join(folder, descriptionFile);
 
   await mkdir(folder, { recursive: true });
-  const before = await currentWeights(path);
   await writeFileAtomic(join(folder, file), bytes);
   await writeFileAtomic(path, `${JSON.stringify(description, undefined, 2)}\n`);
-  if (before !== undefined && before !== file) await rm(join(folder, before), { force: true });
+  await removeOthers(folder, file);
 }
 
 /**
@@ -155,15 +156,15 @@ export function tensorProblems(
   const problems: string[] = [];
   for (const [name, shape] of expected) {
     const found = tensors.get(name);
-    if (found === undefined) problems.push(`tensor ${name} of shape [${shape.join(", ")}] is missing`);
+    if (found === undefined) problems.push(`tensor ${shortened(name)} of shape [${shape.join(", ")}] is missing`);
     else if (found.shape.length !== shape.length || found.shape.some((size, axis) => size !== shape[axis])) {
-      problems.push(`tensor ${name} must have shape [${shape.join(", ")}], got [${found.shape.join(", ")}]`);
+      problems.push(`tensor ${shortened(name)} must have shape [${shape.join(", ")}], got [${found.shape.join(", ")}]`);
     } else if (!(found.data instanceof Float32Array)) {
-      problems.push(`tensor ${name} must hold float32 values, got ${found.data.constructor.name}`);
+      problems.push(`tensor ${shortened(name)} must hold float32 values, got ${found.data.constructor.name}`);
     }
   }
   for (const name of tensors.keys()) {
-    if (!expected.has(name)) problems.push(`tensor ${name} belongs to no layer of the graph`);
+    if (!expected.has(name)) problems.push(`tensor ${shortened(name)} belongs to no layer of the graph`);
   }
   return problems;
 }

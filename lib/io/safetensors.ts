@@ -5,7 +5,7 @@
  */
 import { endianness } from "node:os";
 import { elementCount, type Tensor, type TensorData } from "../data/tensor.js";
-import { OptionError, ShapeError } from "../errors.js";
+import { OptionError, reasonOf, ShapeError } from "../errors.js";
 import { FormatError } from "./errors.js";
 import { decodeBfloat16, decodeFloat16 } from "./halfFloat.js";
 import { isJsonObject, parseJson, showJson, type JsonObject, type JsonValue } from "./json.js";
@@ -116,8 +116,7 @@ function parseHeader(source: string, bytes: Uint8Array): { header: JsonObject; d
     if (bytes[8] !== 0x7b) throw new SyntaxError("it must begin with {");
     header = parseJson(bytes.subarray(8, dataStart));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`${source}: the header is not valid JSON: ${reason}`, { cause });
+    throw new FormatError(`${source}: the header is not valid JSON: ${reasonOf(cause)}`, { cause });
   }
   return { header: header as JsonObject, dataStart };
 }

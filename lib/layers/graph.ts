@@ -1,6 +1,6 @@
 // A net as JSON, for files, and back.
 import { GraphError } from "../errors.js";
-import { showValue } from "../shape/values.js";
+import { shortened, showValue } from "../shape/values.js";
 import type { LayerDefinition, LayerNode } from "./definition.js";
 import { appendLayer, inputDefinition, inputNode, listNodes } from "./node.js";
 import { layerDefinitions } from "./table.js";
@@ -72,15 +72,18 @@ export function fromGraph(graph: unknown, custom: readonly LayerDefinition[] = [
   let last: LayerNode | undefined;
   for (const [index, value] of (layers as readonly unknown[]).entries()) {
     const { name, type, options, inputs } = readRecord(value, `graph: layers[${index}]`);
-    const place = `graph: layer '${name}'`;
+    const place = `graph: layer '${shortened(name)}'`;
     const definition = definitions.get(type);
     if (definition === undefined) {
-      throw new GraphError(`${place}: there is no layer type '${type}'; it has ${[...definitions.keys()].join(", ")}`);
+      throw new GraphError(
+        `${place}: there is no layer type '${shortened(type)}'; it has ${[...definitions.keys()].join(", ")}`,
+      );
     }
     if (nodes.has(name)) throw new GraphError(`${place}: two layers have this name`);
     const sources = inputs.map((input) => {
       const source = nodes.get(input);
-      if (source === undefined) throw new GraphError(`${place}: its input '${input}' is none of the layers before it`);
+      if (source === undefined)
+        throw new GraphError(`${place}: its input '${shortened(input)}' is none of the layers before it`);
       return source;
     });
     const fault = inputCountFault(definition, sources.length);
@@ -94,7 +97,7 @@ export function fromGraph(graph: unknown, custom: readonly LayerDefinition[] = [
   if (last === undefined) throw new GraphError("graph: layers must be one or more, got []");
   const needed = new Set(listNodes(last).map(({ node }) => node));
   for (const [name, node] of nodes) {
-    if (!needed.has(node)) throw new GraphError(`graph: layer '${name}': the output does not need it`);
+    if (!needed.has(node)) throw new GraphError(`graph: layer '${shortened(name)}': the output does not need it`);
   }
   return last;
 }

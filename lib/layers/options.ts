@@ -1,7 +1,7 @@
 // Options at run time. What depends on shapes is judged by the shape rules; this is about everything else: names that
 // no layer knows, booleans, words and plain numbers.
 import { OptionError } from "../errors.js";
-import { requireOptions, showValue } from "../shape/values.js";
+import { requireOptions, shortened, showValue } from "../shape/values.js";
 
 /** What is known about one option. */
 export interface OptionRule {
@@ -56,7 +56,7 @@ function unknownOption(layer: string, name: string, known: readonly string[]): O
   const nearest = known.toSorted((a, b) => distance(name, a) - distance(name, b))[0];
   const close = nearest !== undefined && distance(name, nearest) <= 3;
   const advice = close ? `Did you mean '${nearest}'?` : `It has ${known.join(", ")}`;
-  return new OptionError(name, `${layer}: there is no option '${name}'. ${advice}`);
+  return new OptionError(name, `${layer}: there is no option '${shortened(name)}'. ${advice}`);
 }
 
 /** A later change of the caller's array must not reach into the graph. */

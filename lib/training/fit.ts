@@ -135,7 +135,9 @@ export function checkFitOptions(options: FitOptions): void {
 
 /** @throws OptionError where it is none, such as sgd() gives */
 export function checkOptimizer(owner: string, optimizer: Optimizer): void {
-  const { name, slots, update } = (optimizer ?? {}) as Partial<Record<keyof Optimizer, unknown>>;
+  const { name, slots, update } = ((optimizer as Optimizer | undefined) ?? {}) as Partial<
+    Record<keyof Optimizer, unknown>
+  >;
   if (typeof name === "string" && Array.isArray(slots) && typeof update === "function") return;
   throw new OptionError(
     "optimizer",

@@ -47,7 +47,8 @@ export function layerShapes(node: LayerNode): Map<string, Shape> {
  */
 export function checkLayers(node: LayerNode, names: readonly string[], option: string, owner: string): void {
   const known = [...layerShapes(node).keys()];
-  if (!Array.isArray(names) || !Array.from(names).every((name) => typeof name === "string")) {
+  const given: unknown = names;
+  if (!Array.isArray(given) || !Array.from<unknown>(given).every((name) => typeof name === "string")) {
     throw new OptionError(option, `${owner}: ${option} must name layers, got ${showValue(names)}`);
   }
   const unknown = names.find((name) => !known.includes(name));

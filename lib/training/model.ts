@@ -2,7 +2,7 @@
 import type { Backend, State } from "../backend/backend.js";
 import { selectBackend } from "../backend/select.js";
 import type { ImageArray } from "../data/dataset.js";
-import { elementCount, requireTensor, type Tensor } from "../data/tensor.js";
+import { elementCount, isTensorData, requireTensor, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError, StriateError } from "../errors.js";
 import { newFloats } from "../memory.js";
 import { netParameters, type NetParameter } from "../layers/emit.js";
@@ -393,7 +393,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     for (const [name, value] of tensors as ReadonlyMap<string, Tensor>) {
       const expected = specs.get(name);
       if (expected === undefined)
-        throw new OptionError("parameters", `${owner}: the model has no parameter ${shortened(String(name))}`);
+        throw new OptionError("parameters", `${owner}: the model has no parameter ${shortened(name)}`);
       requireTensor(owner, name, value);
       const { shape, data } = value;
       if (
@@ -551,7 +551,7 @@ function checkMetadata(metadata: JsonObject): JsonObject {
 function checkInto(into: Float32Array, size: number): void {
   // By name: arrays from another realm (a test runner's, say) have other constructors.
   const name = Object.prototype.toString.call(into).slice("[object ".length, -1);
-  if (name === "Float32Array" && into.length === size) return;
+  if (isTensorData(into) && name === "Float32Array" && into.length === size) return;
   const got = name === "Float32Array" ? into.length : name;
   throw new OptionError("into", `predict: into must be a Float32Array of ${size} elements, got ${got}`);
 }

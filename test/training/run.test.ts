@@ -48,7 +48,7 @@ describe("eager calls", () => {
     [
       "an array of another type",
       () => run(relu, { shape: [1], data: new Float64Array(1) } as never),
-      "run: argument 0 must hold a Float32Array, an Int32Array or a Uint8Array",
+      "run: argument 0 must be a tensor, { shape, data }: data must hold a Float32Array, an Int32Array or a Uint8Array, got the shape [1] with Float64Array",
     ],
     [
       "labels out of range",

@@ -53,7 +53,7 @@ export function showJson(value: JsonValue | undefined): string {
     const fields = shown.map(([key, each]) => `${showJson(key)}:${isPlain(each) ? showJson(each) : "..."}`);
     return `{${[...fields, ...(Object.keys(value).length > 4 ? ["..."] : [])].join(",")}}`;
   }
-  return String(value);
+  return value === undefined ? "undefined" : JSON.stringify(value);
 }
 
 const isPlain = (value: JsonValue): boolean => typeof value !== "object" || value === null;

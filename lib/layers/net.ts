@@ -266,8 +266,7 @@ class FluentNet implements Branch {
     return this.#merge(concatDefinition, "concat", other, options);
   }
   residual(body: (x: FluentNet) => unknown, shortcut?: (x: FluentNet) => unknown): FluentNet {
-    for (const branch of [body, shortcut]) {
-      if (branch === undefined && body !== undefined) continue;
+    for (const branch of [body, shortcut ?? body] as unknown[]) {
       if (typeof branch !== "function") throw new GraphError(`residual: needs functions, got ${showValue(branch)}`);
     }
     const long = new FluentNet(nodeOf(body(this), "residual"));

@@ -77,7 +77,7 @@ export function im2col(x: Value, options: Im2colOptions): Value {
 export function col2im(columns: Value, size: readonly [height: number, width: number], options: Im2colOptions): Value {
   const [rows, outH, outW, depth] = requireImage("col2im", columns);
   requireOptions("col2im", options);
-  if (!isShape(size) || size.length !== 2)
+  if (!isShape(size) || (size as readonly number[]).length !== 2)
     throw new GraphError(`col2im: size must be [height, width], got ${showValue(size)}`);
   const window = resolveWindow("col2im", size, options);
   const taps = window.kernelH * window.kernelW;

@@ -67,9 +67,10 @@ export function flatten(x: Value): Value {
  * @throws GraphError where they are not
  */
 export function concat(parts: readonly Value[]): Value {
-  if (!Array.isArray(parts)) throw new GraphError(`concat: parts must be a list of Values, got ${showValue(parts)}`);
-  parts.forEach((part, i) => requireValue("concat", `part ${i}`, part));
-  const [first] = parts as readonly Value[];
+  const given: unknown = parts;
+  if (!Array.isArray(given)) throw new GraphError(`concat: parts must be a list of Values, got ${showValue(given)}`);
+  Array.from(parts).forEach((part, i) => requireValue("concat", `part ${i}`, part));
+  const [first] = parts;
   if (first === undefined) throw new GraphError("concat: needs at least one part, got none");
   const outer = showShape(first.shape.slice(0, -1));
   for (const part of parts) {

@@ -75,12 +75,11 @@ export class CheckedExamples {
     if (augment !== undefined) {
       const labels = this.labels === undefined ? new Int32Array(0) : (target as Int32Array);
       const [, ...shape] = this.examples.images.shape;
-      const changed: Partial<Batch> | undefined = augment(
-        { images: { shape: [rows.length, ...shape], data: images }, labels },
-        random!,
-      );
-      requireTensor("fit", "what augment returns as images", changed?.images);
-      const { data } = changed!.images!;
+      const changed = augment({ images: { shape: [rows.length, ...shape], data: images }, labels }, random!) as
+        Partial<Batch> | undefined;
+      const result = changed?.images;
+      requireTensor("fit", "what augment returns as images", result);
+      const { data } = result;
       if (data.length !== images.length || data.constructor !== images.constructor) {
         const want = `${images.constructor.name} of ${images.length}`;
         throw new ShapeError(

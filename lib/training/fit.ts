@@ -134,10 +134,8 @@ export function checkFitOptions(options: FitOptions): void {
 }
 
 /** @throws OptionError where it is none, such as sgd() gives */
-export function checkOptimizer(owner: string, optimizer: Optimizer): void {
-  const { name, slots, update } = ((optimizer as Optimizer | undefined) ?? {}) as Partial<
-    Record<keyof Optimizer, unknown>
-  >;
+export function checkOptimizer(owner: string, optimizer: unknown): void {
+  const { name, slots, update } = (optimizer ?? {}) as Partial<Record<keyof Optimizer, unknown>>;
   if (typeof name === "string" && Array.isArray(slots) && typeof update === "function") return;
   throw new OptionError(
     "optimizer",

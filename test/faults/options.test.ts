@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import { elementCount, type Tensor } from "../../lib/data/tensor.js";
 import { filter, kernels } from "../../lib/filter/index.js";
 import * as striate from "../../lib/index.js";
-import type { LayerDefinition } from "../../lib/layers/definition.js";
 import { netParameters } from "../../lib/layers/emit.js";
 import { appendLayer, inputNode } from "../../lib/layers/node.js";
 import { layerDefinitions } from "../../lib/layers/table.js";
@@ -47,7 +46,7 @@ describe("layers", () => {
     const legal = needed[type] ?? {};
     const names = [...Object.keys(definition.checkOptions(legal)), ...(optional[type] ?? []), "name", "colour"];
     const property = fc.property(fc.constantFrom(...inputs), spoiled(legal, names), (shape, options) => {
-      const node = attempt(() => appendLayer(definition as LayerDefinition, [inputNode(shape)], options));
+      const node = attempt(() => appendLayer(definition, [inputNode(shape)], options));
       if (node === undefined) return;
       expectShape(node.outputShape);
       const parameters = attempt(() => netParameters(node));
@@ -223,7 +222,7 @@ test("formulas and matrices", () => {
       striate.denseParameters,
       striate.depthwiseConv2dMacs,
       striate.depthwiseConv2dParameters,
-      convolutionMatrix as never,
+      convolutionMatrix,
     ];
     for (const call of calls) attempt(() => call(size as never, given as never));
     attempt(() => striate.receptiveField(size as never));

@@ -8,7 +8,7 @@ import { assertShape, run, sequential, sgd, StriateError, tensor, type Tensor } 
 import { conv2d } from "../../lib/ops/index.js";
 import { attempt, attemptAsync, check, detached, expectRefusal } from "./junk.js";
 
-type Floats = Float32Array<ArrayBufferLike>;
+type Floats = Float32Array;
 
 /** The same numbers in memory of other kinds; Node.js 20 knows them all, the TypeScript of ES2022 not yet. */
 type Growable = new (
@@ -77,7 +77,7 @@ describe.each([
     expect((await model.predict(images(make(numbers)))).data).toEqual(expected);
     // In three runs, each reading a part.
     expect((await model.predict(images(make(numbers)), { batchSize: 1 })).data).toEqual(expected);
-    const into = make(new Float32Array(rows * 4)) as Float32Array;
+    const into = make(new Float32Array(rows * 4));
     expect(Float32Array.from(model.predictSync(images(numbers), { into }).data)).toEqual(expected);
   });
 
@@ -87,9 +87,10 @@ describe.each([
     expect(() => model.predictSync(bad)).toThrow(expect.objectContaining(refused));
     await expect(model.predict(bad)).rejects.toMatchObject(refused);
     await expect(model.predict(bad, { batchSize: 1 })).rejects.toMatchObject(refused);
-    const into = make(rows * 4) as Float32Array;
+    const into = make(rows * 4);
     if (into !== undefined) {
-      expect(() => model.predictSync(images(numbers), { into })).toThrow(expect.objectContaining(refused));
+      const options = { into: into as Float32Array };
+      expect(() => model.predictSync(images(numbers), options)).toThrow(expect.objectContaining(refused));
     }
     const labels = Int32Array.of(0, 1, 2);
     const options = { epochs: 1, optimizer: sgd({ learningRate: 0.1 }), loss: "crossEntropy" } as const;

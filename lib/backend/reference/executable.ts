@@ -1,5 +1,6 @@
 /** Executables of the reference backend: here or in the worker, the same Runner. */
 import { StriateError } from "../../errors.js";
+import { allocated } from "../../memory.js";
 import type { Program, RunScalars } from "../../graph/program.js";
 import type { Executable, InputArray, OutputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
 import { checkModeFromEnvironment } from "./poison.js";
@@ -69,7 +70,7 @@ export class ReferenceExecutable implements Executable {
   ): Promise<Output[]> {
     signal?.throwIfAborted();
     this.usable().checkArguments(inputs, scalars);
-    return (await workerClient().run(this.remote, inputs.map(copyOf), { ...scalars }, signal)) as Output[];
+    return (await workerClient().run(this.remote, copiesOf(inputs), { ...scalars }, signal)) as Output[];
   }
 
   profile(inputs: readonly InputArray[], scalars: RunScalars): RunProfile {
@@ -92,6 +93,11 @@ export class ReferenceExecutable implements Executable {
     collected.unregister(this);
     forget({ id: this.remote.id, state: this.remote.memory.shared.id });
   }
+}
+
+/** @throws StriateError ERR_STRIATE_MEMORY */
+function copiesOf(inputs: readonly InputArray[]): InputArray[] {
+  return inputs.map((input) => allocated("run", input.byteLength, () => copyOf(input)));
 }
 
 /** A copy in a buffer of its own, for transfer: slice() of a Node Buffer would share memory. */

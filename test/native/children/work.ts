@@ -21,7 +21,10 @@ async function work(finish: boolean): Promise<void> {
 }
 
 function start(finish: boolean): Worker {
-  return new Worker(new URL("worker.mjs", import.meta.url), { workerData: { entry: import.meta.url, finish } });
+  // The soak test bundles this file: it then runs as it is.
+  const bundled = import.meta.url.endsWith(".mjs");
+  const entry = bundled ? import.meta.url : new URL("worker.mjs", import.meta.url);
+  return new Worker(new URL(entry), { workerData: { entry: import.meta.url, finish } });
 }
 
 async function untilMessage(worker: Worker): Promise<void> {
@@ -39,14 +42,18 @@ const scenarios: Record<string, () => Promise<void>> = {
     await work(false);
     throw new Error("nobody catches this");
   },
-  /** terminate() in mid-run, of workers that alone have loaded the addon; then again. */
+  /** terminate() in mid-run, of workers that alone have loaded the addon; then again. Prints what memory they took. */
   async terminate() {
-    for (let round = 0; round < 3; round++) {
+    const rounds = Number(process.argv[3] ?? 3);
+    const resident: number[] = [];
+    for (let round = 0; round < rounds; round++) {
       const workers = [start(false), start(false)];
       await Promise.all(workers.map(untilMessage));
       await Promise.all(workers.map((worker) => worker.terminate()));
+      resident.push(process.memoryUsage.rss());
     }
     await sleep(100); // pool threads are still at it
+    if (rounds > 3) console.log(JSON.stringify(resident));
   },
   /** Eight workers at once, some terminated in mid-run; the others and the main thread finish. */
   async eight() {

@@ -232,7 +232,7 @@ test("formulas and matrices", () => {
     attempt(() => striate.netFromJson({ layers: size }));
     attempt(() => striate.netFromJson({ layers: [{ name: "a", type: "input", options: given, inputs: [] }] }));
   });
-  check(property, 300);
+  check(property, 150);
 });
 
 describe("training", () => {

@@ -40,7 +40,7 @@ const lengthOf = Object.getOwnPropertyDescriptor(prototype, "length")!.get as (t
 /** Whether a value is an array of one of the types, and as long as it says. */
 export function isTensorData(data: unknown): data is TensorData {
   // By name: arrays from another realm (a test runner's, say) have other constructors.
-  if (!ArrayBuffer.isView(data) || !arrayNames.includes(describe(data))) return false;
+  if (!ArrayBuffer.isView(data) || !arrayNames.includes((data as TensorData)[Symbol.toStringTag])) return false;
   return lengthOf.call(data as TensorData) === (data as TensorData).length;
 }
 

@@ -48,7 +48,8 @@ export function showShape(shape: Shape): string {
 
 /** Whether a list holds safe integers from 1 only, and no holes, which every() alone would pass over. */
 export function allPositive(list: readonly unknown[]): list is readonly number[] {
-  return Array.from(list).every(isPositive);
+  for (let i = 0; i < list.length; i++) if (!isPositive(list[i])) return false;
+  return true;
 }
 
 /** Whether a value is a list of whole numbers from 1 whose product can be counted with, below 2^53. */

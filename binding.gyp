@@ -14,6 +14,7 @@
     "cflags_cc": [
       "-std=c++20", "-fvisibility-inlines-hidden", "-ffp-contract=off", "-fno-math-errno"
     ],
+    "conditions": [ [ "OS=='linux'", { "defines": [ "STRIATE_OLDEST_SYSTEM" ] } ] ],
     "xcode_settings": {
       "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
       "CLANG_CXX_LIBRARY": "libc++",

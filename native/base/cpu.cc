@@ -2,20 +2,54 @@
 
 #include <cstdlib>
 
+#if defined(_WIN32)
+#include <intrin.h>
+#endif
+
 namespace striate {
 namespace {
+
+#if defined(__x86_64__) || defined(_M_X64)
+struct X64Features {
+  bool avx2 = false;
+  bool avx512 = false;
+};
+
+#if defined(_WIN32)
+// Here the builtin of the others would need a library that comes with clang alone.
+__attribute__((target("xsave"))) X64Features x64Features() {
+  constexpr unsigned kFma = 1u << 12, kOsSaves = 1u << 27, kAvx2 = 1u << 5;
+  constexpr unsigned kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
+  constexpr unsigned long long kYmm = 0x6, kZmm = 0xe6;
+  int leaf[4];
+  __cpuid(leaf, 0);
+  if (leaf[0] < 7) return {};
+  __cpuid(leaf, 1);
+  const auto ecx = static_cast<unsigned>(leaf[2]);
+  if ((ecx & kFma) == 0 || (ecx & kOsSaves) == 0) return {};
+  const unsigned long long saved = _xgetbv(0);
+  __cpuidex(leaf, 7, 0);
+  const auto ebx = static_cast<unsigned>(leaf[1]);
+  const bool avx2 = (ebx & kAvx2) != 0 && (saved & kYmm) == kYmm;
+  return {avx2, avx2 && (ebx & kAvx512) == kAvx512 && (saved & kZmm) == kZmm};
+}
+#else
+// The builtin reads CPUID and, through XGETBV, whether the OS saves the ymm and zmm states: a CPU flag alone is not
+// enough.
+X64Features x64Features() {
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return {avx2, avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")};
+}
+#endif
+#endif
 
 std::vector<Isa> detect() {
 #if defined(__x86_64__) || defined(_M_X64)
   std::vector<Isa> found = {Isa::sse2};  // part of the x86-64 baseline
-  // The builtin reads CPUID and, through XGETBV, whether the OS saves the ymm and zmm states: a CPU flag alone is not
-  // enough.
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return found;
-  found.push_back(Isa::avx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq")) {
-    found.push_back(Isa::avx512);
-  }
+  const X64Features has = x64Features();
+  if (has.avx2) found.push_back(Isa::avx2);
+  if (has.avx512) found.push_back(Isa::avx512);
   return found;
 #elif defined(__aarch64__) || defined(_M_ARM64)
   return {Isa::neon};  // part of the armv8-a baseline

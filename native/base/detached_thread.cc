@@ -2,9 +2,11 @@
 
 #include <cstddef>
 
+#include "base/oldest_system.h"
+
 #if defined(_WIN32)
-#include <system_error>
-#include <thread>
+#include <process.h>
+#include <windows.h>
 #else
 #include <pthread.h>
 #include <signal.h>
@@ -12,41 +14,47 @@
 
 namespace striate {
 
-#if defined(_WIN32)
-
-bool startDetachedThread(void (*body)(void*), void* argument) {
-  try {
-    std::thread([body, argument] { body(argument); }).detach();
-    return true;
-  } catch (const std::system_error&) {
-    return false;
-  }
-}
-
-#else
-
 namespace {
+
+constexpr unsigned kStackBytes = 4u << 20;
 
 struct Start {
   void (*body)(void*);
   void* argument;
 };
 
-void* enter(void* argument) {
+void run(void* argument) {
   const Start start = *static_cast<Start*>(argument);
   delete static_cast<Start*>(argument);
   start.body(start.argument);
+}
+
+#if defined(_WIN32)
+
+unsigned __stdcall enter(void* argument) {
+  run(argument);
+  return 0;
+}
+
+bool create(Start* start) {
+  const uintptr_t thread =
+      _beginthreadex(nullptr, kStackBytes, enter, start, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  if (thread != 0) CloseHandle(reinterpret_cast<HANDLE>(thread));
+  return thread != 0;
+}
+
+#else
+
+void* enter(void* argument) {
+  run(argument);
   return nullptr;
 }
 
-}  // namespace
-
-bool startDetachedThread(void (*body)(void*), void* argument) {
-  auto* start = new Start{body, argument};
+bool create(Start* start) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, size_t{4} << 20);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
   sigset_t everything;
   sigset_t before;
   sigfillset(&everything);
@@ -55,12 +63,20 @@ bool startDetachedThread(void (*body)(void*), void* argument) {
   const int failed = pthread_create(&thread, &attributes, enter, start);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  if (failed != 0) {
-    delete start;
-  }
   return failed == 0;
 }
 
 #endif
+
+}  // namespace
+
+bool startDetachedThread(void (*body)(void*), void* argument) {
+  auto* start = new Start{body, argument};
+  const bool created = create(start);
+  if (!created) {
+    delete start;
+  }
+  return created;
+}
 
 }  // namespace striate

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/detached_thread.h"
+#include "base/oldest_system.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -207,7 +208,7 @@ void ThreadPool::close(Region& region) {
   }
   Lock lock(mutex_);
   region.state.fetch_or(kCallerSleeps, std::memory_order_acq_rel);
-  left_.wait(lock, [&] { return (region.state.load(std::memory_order_acquire) & kHelpers) == 0; });
+  await(left_, lock, [&] { return (region.state.load(std::memory_order_acquire) & kHelpers) == 0; });
 }
 
 bool ThreadPool::help(Region& region) {
@@ -299,7 +300,7 @@ void ThreadPool::sleep(int worker) {
   Lock lock(mutex_);
   sleeping_.fetch_add(1, std::memory_order_seq_cst);
   if (!regionToHelp() && jobs_.load(std::memory_order_seq_cst) == 0 && worker <= threads()) {
-    work_.wait(lock);
+    await(work_, lock);
     if (waking_.load(std::memory_order_relaxed) > 0) {
       waking_.fetch_sub(1, std::memory_order_relaxed);
     }

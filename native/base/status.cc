@@ -1,8 +1,9 @@
 #include "base/status.h"
 
-#include <atomic>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <mutex>
 
 namespace striate {
@@ -27,10 +28,22 @@ void append(std::string& to, const char* part) { to += part; }
 void append(std::string& to, bool part) { to += part ? "true" : "false"; }
 
 template <typename Number>
-static void appendNumber(std::string& to, Number part) {
+static void appendWhole(std::string& to, Number part) {
   char digits[40];
   const auto end = std::to_chars(digits, digits + sizeof digits, part);
   to.append(digits, end.ptr);
+}
+
+// As many digits as it takes to read the same number back. std::to_chars has no double before gcc 11 and macOS 13.3.
+static void appendFinite(std::string& to, double part) {
+  char digits[40];
+  for (int precision = 15; precision <= 17; ++precision) {
+    std::snprintf(digits, sizeof digits, "%.*g", precision, part);
+    if (std::strtod(digits, nullptr) == part) {
+      break;
+    }
+  }
+  to += digits;
 }
 
 void append(std::string& to, double part) {
@@ -39,11 +52,11 @@ void append(std::string& to, double part) {
   } else if (std::isinf(part)) {
     to += part < 0 ? "-Infinity" : "Infinity";
   } else {
-    appendNumber(to, part);
+    appendFinite(to, part);
   }
 }
-void append(std::string& to, long long part) { appendNumber(to, part); }
-void append(std::string& to, unsigned long long part) { appendNumber(to, part); }
+void append(std::string& to, long long part) { appendWhole(to, part); }
+void append(std::string& to, unsigned long long part) { appendWhole(to, part); }
 
 }  // namespace message
 
@@ -57,6 +70,6 @@ void registerRefuseSite(RefuseSite* site) {
   firstSite = site;
 }
 
-void hitRefuseSite(RefuseSite* site) { std::atomic_ref<uint64_t>(site->hits).fetch_add(1, std::memory_order_relaxed); }
+void hitRefuseSite(RefuseSite* site) { __atomic_fetch_add(&site->hits, 1, __ATOMIC_RELAXED); }
 
 }  // namespace striate

@@ -1,6 +1,7 @@
 // The module. This folder is the only place that knows Node-API; the rest of native/ is plain C++.
 #include <mutex>
 
+#include "base/oldest_system.h"
 #include "binding/functions.h"
 
 #if !defined(_WIN32)

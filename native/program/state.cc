@@ -2,11 +2,13 @@
 
 #include <cstring>
 
+#include "base/oldest_system.h"
+
 namespace striate {
 
 void StateLock::lockShared() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !exclusive_; });
+  await(changed_, lock, [&] { return !exclusive_; });
   ++readers_;
 }
 
@@ -23,7 +25,7 @@ void StateLock::unlockShared() {
 
 void StateLock::lockUpdate() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !updating_; });
+  await(changed_, lock, [&] { return !updating_; });
   updating_ = true;
 }
 
@@ -38,7 +40,7 @@ void StateLock::unlockUpdate() {
 void StateLock::lockExclusive() {
   std::unique_lock lock(mutex_);
   exclusive_ = true;  // from here on readers wait
-  changed_.wait(lock, [&] { return readers_ == 0; });
+  await(changed_, lock, [&] { return readers_ == 0; });
 }
 
 void StateLock::unlockExclusive() {

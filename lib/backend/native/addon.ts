@@ -97,16 +97,38 @@ export const addonFunctions: { readonly [Name in keyof NativeAddon]: true } = {
  */
 export function loadAddon(): NativeAddon {
   const require = createRequire(import.meta.url);
-  const path = process.env["STRIATE_ADDON_PATH"];
-  let addon: unknown;
-  if (path !== undefined && path !== "") {
-    addon = require(path);
-  } else {
-    const find = require("node-gyp-build") as (folder: string) => unknown;
-    addon = find(packageFile("."));
+  let path = process.env["STRIATE_ADDON_PATH"];
+  if (path === undefined || path === "") {
+    path = (require("node-gyp-build") as { resolve: (folder: string) => string }).resolve(packageFile("."));
   }
-  return checkedAddon(addon);
+  checkWhole(path);
+  return checkedAddon(require(path));
 }
+
+/**
+ * Refuses an ELF file that ends before its section headers, the last part of it: the loader of the system maps it all the
+ * same, and the process dies of SIGBUS where it touches what is missing. Other formats and broken headers it refuses itself.
+ */
+function checkWhole(path: string): void {
+  const { closeSync, fstatSync, openSync, readSync } = process.getBuiltinModule("node:fs");
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return; // require() has the words for it
+  }
+  try {
+    const header = Buffer.alloc(64);
+    if (readSync(file, header) < header.length || !header.subarray(0, 6).equals(ELF64_LITTLE_ENDIAN)) return;
+    const end = header.readBigUInt64LE(0x28) + BigInt(header.readUInt16LE(0x3a) * header.readUInt16LE(0x3c));
+    const { size } = fstatSync(file);
+    if (end > size) throw new StriateError("ERR_STRIATE_ADDON", `${path} is incomplete: ${size} of ${end} bytes`);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const ELF64_LITTLE_ENDIAN = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 
 /** Refuses an addon of another version: numbers of ops and attributes would mean something else to it. */
 export function checkedAddon(addon: unknown): NativeAddon {

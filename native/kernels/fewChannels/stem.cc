@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/oldest_system.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/plan.h"
 

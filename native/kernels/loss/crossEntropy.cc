@@ -2,6 +2,7 @@
 // float64 and added up chunk by chunk, so that the order does not depend on threads.
 #include <cmath>
 
+#include "base/oldest_system.h"
 #include "kernels/check.h"
 #include "kernels/loss/loss.h"
 #include "kernels/loss/ops.h"

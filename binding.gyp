@@ -14,7 +14,14 @@
     "cflags_cc": [
       "-std=c++20", "-fvisibility-inlines-hidden", "-ffp-contract=off", "-fno-math-errno"
     ],
-    "conditions": [ [ "OS=='linux'", { "defines": [ "STRIATE_OLDEST_SYSTEM" ] } ] ],
+    # Windows: clang with the libraries of Visual Studio, since the kernels are written in the language of gcc and clang.
+    "conditions": [
+      [ "OS=='linux'", { "defines": [ "STRIATE_OLDEST_SYSTEM" ] } ],
+      [ "OS=='win'", {
+        "defines": [ "NOMINMAX", "WIN32_LEAN_AND_MEAN" ],
+        "configurations": { "Release": { "msbuild_toolset": "ClangCL" } }
+      } ]
+    ],
     "xcode_settings": {
       "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
       "CLANG_CXX_LIBRARY": "libc++",
@@ -23,13 +30,16 @@
       "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
       "GCC_ENABLE_CPP_RTTI": "YES",
       "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
-      "OTHER_CPLUSPLUSFLAGS": [ "-fvisibility-inlines-hidden", "-ffp-contract=off", "-fno-math-errno" ]
+      # "inherited" are OTHER_CFLAGS: those of one target reach its C++ files through it alone.
+      "OTHER_CPLUSPLUSFLAGS": [
+        "$(inherited)", "-fvisibility-inlines-hidden", "-ffp-contract=off", "-fno-math-errno"
+      ]
     },
     "msvs_settings": {
       "VCCLCompilerTool": {
         "Optimization": 2,
         "RuntimeTypeInfo": "true",
-        "AdditionalOptions": [ "/std:c++20", "/fp:precise", "/bigobj" ]
+        "AdditionalOptions": [ "/std:c++20", "/bigobj", "/clang:-ffp-contract=off", "/clang:-fno-math-errno" ]
       }
     }
   },
@@ -80,7 +90,7 @@
           "sources": [ "<!@(node scripts/sources.cjs avx2)" ],
           "cflags": [ "-mavx2", "-mfma" ],
           "xcode_settings": { "OTHER_CFLAGS": [ "-mavx2", "-mfma" ] },
-          "msvs_settings": { "VCCLCompilerTool": { "EnableEnhancedInstructionSet": "5" } }
+          "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": [ "-mavx2", "-mfma" ] } }
         },
         {
           "target_name": "striate_avx512",
@@ -90,7 +100,11 @@
           "xcode_settings": {
             "OTHER_CFLAGS": [ "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx2", "-mfma" ]
           },
-          "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": [ "/arch:AVX512" ] } }
+          "msvs_settings": {
+            "VCCLCompilerTool": {
+              "AdditionalOptions": [ "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx2", "-mfma" ]
+            }
+          }
         }
       ]
     } ],

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { copyOf, expectSameValues, install, rebuild, use, type Installation, type Report } from "./project.js";
+import { copyOf, expectSameValues, glibc, install, rebuild, use, type Installation, type Report } from "./project.js";
 
 interface Case extends Installation {
   readonly name: string;
@@ -18,7 +18,6 @@ interface Case extends Installation {
   readonly isa?: string;
 }
 
-const linux = process.platform === "linux";
 const prebuilt = { tarball: "prebuilt", bare: true } as const;
 const source = { tarball: "source", bare: true } as const;
 
@@ -29,10 +28,10 @@ const cases: Case[] = [
   { name: "no addon, --ignore-scripts", ...source, args: ["--ignore-scripts"], says: /No native build was found/ },
   { name: "STRIATE_NATIVE=off", ...source, env: { STRIATE_NATIVE: "off" }, says: /No native build was found/ },
   { name: "--no-addons", ...prebuilt, command: [process.execPath, "--no-addons"], says: /loading addons is disabled/ },
-  { name: "a file of noise", ...prebuilt, spoil: (addon) => writeFileSync(addon, noise) },
-  { name: "an empty file", ...prebuilt, spoil: (addon) => truncateSync(addon) },
-  ...(linux
+  ...(glibc
     ? [
+        { name: "noise", ...prebuilt, spoil: writeNoise, says: /invalid ELF header/ },
+        { name: "an empty file", ...prebuilt, spoil: empty, says: /file too short/ },
         { name: "half of the addon", ...prebuilt, spoil: halve, says: /is incomplete: \d+ of \d+ bytes/ },
         {
           name: "the addon of another processor",
@@ -41,20 +40,33 @@ const cases: Case[] = [
           says: /cannot open shared object file/,
         },
         { name: "a library that is no addon", ...prebuilt, spoil: compileNothing, says: /did not self-register/ },
-        { name: "no network", ...prebuilt, under: ["unshare", "--map-root-user", "--net"] },
+        { name: "no network", ...prebuilt, under: ["/usr/bin/unshare", "--map-root-user", "--net"] },
       ]
     : []),
-  ...(linux && process.arch === "x64"
-    ? ["Nehalem", "Haswell"].map((cpu) => ({
-        name: `a CPU of the kind of ${cpu}`,
-        ...prebuilt,
-        command: ["qemu-x86_64", "-cpu", cpu, process.execPath],
-        isa: cpu === "Haswell" ? "avx2" : "sse2",
-      }))
+  ...(glibc && process.arch === "x64"
+    ? [
+        { name: "a CPU without AVX", ...prebuilt, command: emulated("Nehalem"), isa: "sse2" },
+        { name: "a CPU with AVX and without AVX2", ...prebuilt, command: emulated("max,-avx2"), isa: "sse2" },
+        { name: "a CPU with AVX2 and without FMA", ...prebuilt, command: emulated("max,-fma"), isa: "sse2" },
+        { name: "an emulated CPU with both", ...prebuilt, command: emulated("max"), isa: "avx2" },
+      ]
     : []),
 ];
 
-const noise = Uint8Array.from({ length: 100_000 }, (_, i) => (i * i * 31 + 7) % 251);
+function emulated(cpu: string): string[] {
+  return ["qemu-x86_64", "-cpu", cpu, process.execPath];
+}
+
+function writeNoise(addon: string): void {
+  writeFileSync(
+    addon,
+    Uint8Array.from({ length: 100_000 }, (_, i) => (i * i * 31 + 7) % 251),
+  );
+}
+
+function empty(addon: string): void {
+  truncateSync(addon);
+}
 
 function halve(addon: string): void {
   truncateSync(addon, Math.floor(readFileSync(addon).length / 2));

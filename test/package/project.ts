@@ -29,6 +29,9 @@ export interface Report {
   readonly values: readonly number[];
 }
 
+/** Whether this is Linux with the libc whose words and versions some checks know. */
+export const glibc = "glibcVersionRuntime" in (process.report.getReport() as { header: object }).header;
+
 const probe = fileURLToPath(new URL("probe.cjs", import.meta.url));
 const projects = mkdtempSync(join(tmpdir(), "striate-projects-"));
 const installed = new Map<string, Installed>();

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
-import { install } from "./project.js";
+import { glibc, install } from "./project.js";
 import { run } from "./npm.js";
 import { runtime } from "./runtimes.js";
 
@@ -13,7 +13,7 @@ const addons = files.map(({ path }) => path).filter((path) => path.endsWith(".no
 
 describe("the tarball", () => {
   test("carries the addon of this platform and no other", () => {
-    const libc = process.platform === "linux" && glibc === undefined ? "musl" : "glibc";
+    const libc = process.platform === "linux" && !glibc ? "musl" : "glibc";
     expect(addons).toEqual([`prebuilds/${process.platform}-${process.arch}/striate.${libc}.node`]);
   });
 
@@ -34,14 +34,11 @@ describe("the tarball", () => {
     const publint = run(["npx", "publint", "run", prebuilt, "--strict"], { cwd: root });
     expect(publint).toMatchObject({ status: 0, stdout: expect.stringContaining("All good!") as string });
     const types = run(["npx", "attw", prebuilt, "--profile", "esm-only", "--no-definitely-typed"], { cwd: root });
-    expect(types).toMatchObject({ status: 0, stdout: expect.stringContaining("No problems found") as string });
+    expect(types).toMatchObject({ status: 0, stdout: expect.stringContaining("node16 (from ESM)") as string });
   });
 });
 
-const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-const glibc = header.glibcVersionRuntime;
-
-if (glibc !== undefined) {
+if (glibc) {
   describe("the addon in it", () => {
     test("asks for no symbol newer than glibc 2.28 and the C++ library of gcc 8, nor than Node.js 20 itself", () => {
       const { folder } = install({ tarball: "prebuilt", bare: true });

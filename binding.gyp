@@ -39,6 +39,7 @@
       "VCCLCompilerTool": {
         "Optimization": 2,
         "RuntimeTypeInfo": "true",
+        "AdditionalOptions!": [ "-std:c++17" ],
         "AdditionalOptions": [ "/std:c++20", "/bigobj", "/clang:-ffp-contract=off", "/clang:-fno-math-errno" ]
       }
     }

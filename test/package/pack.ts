@@ -24,12 +24,14 @@ declare module "vitest" {
   export interface ProvidedContext {
     tarballs: Tarballs;
     packed: Packed;
+    /** A folder for projects, outside of this one: nothing is resolved from here by chance. */
+    projects: string;
   }
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-export default function setup({ provide }: TestProject): void {
+export default function setup({ provide }: TestProject): () => void {
   const folder = join(root, "build-package");
   mkdirSync(folder, { recursive: true });
   const output = npm(["pack", "--json", "--pack-destination", folder], { cwd: root }).stdout;
@@ -37,6 +39,9 @@ export default function setup({ provide }: TestProject): void {
   const prebuilt = join(folder, packed.filename);
   provide("packed", packed);
   provide("tarballs", { prebuilt, source: withoutPrebuilds(prebuilt) });
+  const projects = mkdtempSync(join(tmpdir(), "striate-projects-"));
+  provide("projects", projects);
+  return () => rmSync(projects, { recursive: true, force: true });
 }
 
 function withoutPrebuilds(tarball: string): string {

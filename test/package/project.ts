@@ -1,6 +1,5 @@
 /** A user's project: an empty folder, the tarball installed into it with npm, and a program that uses the package. */
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, inject } from "vitest";
@@ -33,7 +32,7 @@ export interface Report {
 export const glibc = "glibcVersionRuntime" in (process.report.getReport() as { header: object }).header;
 
 const probe = fileURLToPath(new URL("probe.cjs", import.meta.url));
-const projects = mkdtempSync(join(tmpdir(), "striate-projects-"));
+const projects = mkdtempSync(join(inject("projects"), "check-"));
 const installed = new Map<string, Installed>();
 let copies = 0;
 

@@ -218,6 +218,10 @@ describe("options of kernels", () => {
     [() => kernels.gaussian({ sigma: 0 }), "gaussian: sigma must be a number above 0, got 0"],
     [() => kernels.gaussian({ sigma: 1e6 }), "gaussian: size must be"],
     [() => kernels.gaussian({ sigma: NaN }), "gaussian: sigma must be a number above 0, got NaN"],
+    [
+      () => kernels.gaussian({ size: [1, 2 ** 20] }),
+      "gaussian: size without sigma must be at most 4097, got 1048576; give sigma too",
+    ],
     [() => kernels.edge({ neighbours: 6 as never }), "edge: neighbours must be 4 or 8, got 6"],
     [() => kernels.sobel({ axis: "z" as never }), "sobel: axis must be 'x' or 'y', got 'z'"],
     [() => kernels.emboss({ angle: 30 }), "emboss: angle must be 0 or 45 or 90"],

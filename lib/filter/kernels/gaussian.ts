@@ -1,4 +1,5 @@
 /** The Gaussian, and what is made of Gaussians. */
+import { OptionError } from "../../errors.js";
 import type { Pair } from "../../shape/types.js";
 import { normalized, numberOption, oddSize, sampled, sizeOption } from "./grid.js";
 
@@ -8,6 +9,9 @@ export interface GaussianOptions {
   /** Standard deviation in pixels. Default: that of the binomial weights of the size, which are then taken themselves. */
   readonly sigma?: number | undefined;
 }
+
+/** Adding coins takes the square of the size: far beyond it lies a hang, and before it the sampled function is the same. */
+const mostCoins = 4097;
 
 /** The binomial coefficients C(size - 1, i) / 2^(size - 1): fair coins, added one by one. */
 function binomial(size: number): number[] {
@@ -24,7 +28,7 @@ const sizeFor = (sigma: number): number => oddSize(3 * sigma);
  * Weights that fall off as a Gaussian does, and sum to 1: noise goes, edges soften.
  *
  * With `sigma` the function is sampled; without it the weights are binomial, a Gaussian of variance (size - 1) / 4 in exact
- * fractions.
+ * fractions, for sizes up to 4097.
  * @example
  * ```ts
  * gaussian({ size: 3 }); // [[1, 2, 1], [2, 4, 2], [1, 2, 1]] / 16
@@ -34,6 +38,10 @@ const sizeFor = (sigma: number): number => oddSize(3 * sigma);
 export function gaussian({ size, sigma }: GaussianOptions = {}): number[][] {
   if (sigma === undefined) {
     const [height, width] = sizeOption("gaussian", size ?? 3);
+    if (Math.max(height, width) > mostCoins) {
+      const rule = `size without sigma must be at most ${mostCoins}`;
+      throw new OptionError("size", `gaussian: ${rule}, got ${Math.max(height, width)}; give sigma too`);
+    }
     const across = binomial(width);
     return binomial(height).map((down) => across.map((weight) => down * weight));
   }

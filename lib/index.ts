@@ -7,16 +7,15 @@ export * from "./formulas/index.js";
 export * from "./signal/index.js";
 export { sgd, type Optimizer, type SgdOptions } from "./optimizers/sgd.js";
 export type { LossName } from "./losses/losses.js";
-export {
-  Model,
-  loadModel,
-  type ActivationsOptions,
-  type CallOptions,
-  type EvaluateOptions,
-  type GradientsOptions,
-  type ModelOptions,
-  type PredictOptions,
-} from "./training/model.js";
+export { Model, loadModel } from "./training/model.js";
+export type {
+  ActivationsOptions,
+  CallOptions,
+  EvaluateOptions,
+  GradientsOptions,
+  ModelOptions,
+  PredictOptions,
+} from "./training/modelOptions.js";
 export type { RunPlan, StepPlan } from "./training/explain.js";
 export type { Activation, LayerGradient, LayerGradients } from "./training/inspect.js";
 export type { ModelProfile, StepTiming } from "./training/profile.js";

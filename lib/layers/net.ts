@@ -21,7 +21,7 @@ import type {
 import type { Channels, Demand, DemandArgument, Padding, Pair, Plain, Rounding, Shape, Size } from "../shape/types.js";
 import { showValue } from "../shape/values.js";
 import { Model } from "../training/model.js";
-import type { ModelOptions } from "../training/model.js";
+import type { ModelOptions } from "../training/modelOptions.js";
 import * as activation from "./activation.js";
 import type { LeakyReluOptions, RescaleOptions } from "./activation.js";
 import { batchNormDefinition } from "./batchNorm.js";

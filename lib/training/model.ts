@@ -2,17 +2,16 @@
 import type { Backend, State } from "../backend/backend.js";
 import { selectBackend } from "../backend/select.js";
 import type { ImageArray } from "../data/dataset.js";
-import { elementCount, isTensorData, requireTensor, type Tensor } from "../data/tensor.js";
+import { elementCount, requireTensor, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError, StriateError } from "../errors.js";
 import { newFloats } from "../memory.js";
 import { netParameters, type NetParameter } from "../layers/emit.js";
 import { inputName, rootOf } from "../layers/node.js";
 import { ModelFileError } from "../io/errors.js";
-import { isJsonObject, type JsonObject } from "../io/json.js";
+import type { JsonObject } from "../io/json.js";
 import type { LayerDefinition, LayerNode } from "../layers/definition.js";
 import { fromGraph, toGraph } from "../layers/graph.js";
 import { summary } from "../layers/summary.js";
-import type { LossName } from "../losses/losses.js";
 import type { Optimizer } from "../optimizers/sgd.js";
 import { initialize } from "../random/initializers.js";
 import { checkSeed, RandomStream } from "../random/philox.js";
@@ -25,7 +24,6 @@ import { profileExecutable, type ModelProfile } from "./profile.js";
 import {
   checkCount,
   checkFitOptions,
-  checkOptimizer,
   evaluateLoop,
   fitLoop,
   type Evaluation,
@@ -41,52 +39,18 @@ import {
   type ImagePlan,
   type LayerGradients,
 } from "./inspect.js";
-import { PlanCache, planKinds, resized, slotName, type PlanKind } from "./plans.js";
-
-export interface ModelOptions {
-  /** Of initial weights, shuffling and augmentation. Default 0. */
-  readonly seed?: number;
-  /** Default: what backendInfo() tells. */
-  readonly backend?: Backend;
-  /** What parameters start with, by name; the others are drawn from the seed. */
-  readonly parameters?: ReadonlyMap<string, Tensor>;
-  /** Whatever belongs to the model, as JSON: it is saved with it. The names of the classes, say. */
-  readonly metadata?: JsonObject;
-}
-
-export interface CallOptions {
-  /** The most images in one run. Default 32. */
-  readonly batchSize?: number;
-  /** Aborting rejects the call; a training step under way leaves no trace. */
-  readonly signal?: AbortSignal;
-}
-
-export interface PredictOptions extends CallOptions {
-  /**
-   * Receives the result, which is then returned in it: used again and again it spares large results the cost of fresh
-   * memory. Must have as many elements as the result, and share no memory with the images.
-   */
-  readonly into?: Float32Array;
-}
-
-export interface EvaluateOptions extends CallOptions {
-  /** Default "crossEntropy". */
-  readonly loss?: LossName;
-}
-
-export interface ActivationsOptions extends CallOptions {
-  /** Names of layers. Default: all. */
-  readonly layers?: readonly string[];
-}
-
-export interface GradientsOptions extends CallOptions {
-  /** The layer to differentiate. */
-  readonly of: string;
-  /** The gradient to start with, shaped like what `of` gives. */
-  readonly seed: Tensor<Shape, Float32Array>;
-  /** The layers with respect to which. Default: the net's input. */
-  readonly wrt?: readonly string[];
-}
+import {
+  checkInto,
+  checkKind,
+  checkMetadata,
+  type ActivationsOptions,
+  type CallOptions,
+  type EvaluateOptions,
+  type GradientsOptions,
+  type ModelOptions,
+  type PredictOptions,
+} from "./modelOptions.js";
+import { planCapacity, PlanCache, resized, slotName, type PlanKind } from "./plans.js";
 
 type Images<B extends number, In extends Shape> = Tensor<readonly [B, ...In], ImageArray>;
 type Predictions<B extends number, Out extends Shape> = Tensor<readonly [B, ...Out], Float32Array>;
@@ -442,7 +406,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
    * ```
    */
   plan(kind: PlanKind = { kind: "predict" }, options: { readonly batchSize?: number } = {}): RunPlan {
-    this.checkKind("explain", kind);
+    checkKind("explain", this.node, kind);
     requireOptions("explain", options);
     if (kind.kind === "train") this.holdSlots(kind.optimizer);
     const rows = checkCount("batchSize", options.batchSize ?? 32);
@@ -462,7 +426,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     kind: PlanKind = { kind: "predict" },
     options: { readonly batchSize?: number; readonly runs?: number } = {},
   ): ModelProfile {
-    this.checkKind("profile", kind);
+    checkKind("profile", this.node, kind);
     requireOptions("profile", options);
     if (this.fitting) {
       throw new StriateError("ERR_STRIATE_BUSY", "profile: this model is being trained; await that first");
@@ -479,21 +443,6 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     } finally {
       this.state.write(new Map(names.map((name, i) => [name, before[i]!])));
     }
-  }
-
-  private checkKind(owner: string, kind: PlanKind): void {
-    requireOptions(owner, kind);
-    if (!planKinds.includes(kind.kind)) {
-      throw new OptionError(
-        "kind",
-        `${owner}: kind must be one of ${planKinds.join(", ")}, got ${showValue(kind.kind)}`,
-      );
-    }
-    if (kind.kind === "train") checkOptimizer(owner, kind.optimizer);
-    if (kind.kind === "activations") checkLayers(this.node, kind.layers, "layers", owner);
-    if (kind.kind !== "gradients") return;
-    checkLayers(this.node, [kind.of], "of", owner);
-    checkLayers(this.node, kind.wrt, "wrt", owner);
   }
 
   /**
@@ -535,28 +484,4 @@ export async function loadModel(
   const problems = tensorProblems(expected, tensors);
   if (problems.length > 0) throw new ModelFileError(folder, problems);
   return new Model(node, { ...modelOptions, metadata, parameters: tensors });
-}
-
-/** What save() could not write, or load() would refuse, must not be found out after a night of training. */
-function checkMetadata(metadata: JsonObject): JsonObject {
-  try {
-    if (isJsonObject(metadata) && isJsonObject(JSON.parse(JSON.stringify(metadata)) as JsonObject)) return metadata;
-  } catch (cause) {
-    const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
-    throw new OptionError("metadata", `model: metadata must be JSON: ${reason}`, { cause });
-  }
-  throw new OptionError("metadata", `model: metadata must be an object, got ${showValue(metadata)}`);
-}
-
-function checkInto(into: Float32Array, size: number): void {
-  // By name: arrays from another realm (a test runner's, say) have other constructors.
-  const name = Object.prototype.toString.call(into).slice("[object ".length, -1);
-  if (isTensorData(into) && name === "Float32Array" && into.length === size) return;
-  const got = name === "Float32Array" ? into.length : name;
-  throw new OptionError("into", `predict: into must be a Float32Array of ${size} elements, got ${got}`);
-}
-
-/** Few distinct capacities, each a plan with an arena: the next power of two, at most the batch size. */
-function planCapacity(rows: number, batchSize: number): number {
-  return rows >= batchSize ? batchSize : Math.min(batchSize, 2 ** Math.ceil(Math.log2(rows)));
 }

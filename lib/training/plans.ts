@@ -183,3 +183,8 @@ export class PlanCache {
     this.executables.clear();
   }
 }
+
+/** Few distinct capacities, each a plan with an arena: the next power of two, at most the batch size. */
+export function planCapacity(rows: number, batchSize: number): number {
+  return rows >= batchSize ? batchSize : Math.min(batchSize, 2 ** Math.ceil(Math.log2(rows)));
+}

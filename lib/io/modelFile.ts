@@ -4,7 +4,7 @@
  * rename: a reader gets the old model or the new one, never the description of one with the numbers of the other.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tensor } from "../data/tensor.js";
 import { reasonOf } from "../errors.js";
@@ -71,12 +71,26 @@ function parseDescription(path: string, bytes: Uint8Array): Description {
   return value as unknown as Description;
 }
 
-/** Removes the weights before, and what savers have left that were killed. */
-async function removeOthers(folder: string, weights: string): Promise<void> {
-  const others = (await readdir(folder)).filter(
-    (name) => name !== weights && (weightsPattern.test(name) || leftoverPattern.test(name)),
-  );
-  await Promise.all(others.map((name) => rm(join(folder, name), { force: true })));
+/** The weights file that a folder's model.json names, if there is a sound one. */
+async function currentWeights(path: string): Promise<string | undefined> {
+  try {
+    return parseDescription(path, await readFile(path)).weights.file;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Milliseconds after which a file that no description names is taken for one that a killed save has left. */
+const abandonedAfter = 3_600_000;
+
+/** Removes what killed saves have left. What is younger may belong to another writer, whose description comes next. */
+async function removeAbandoned(folder: string, weights: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name === weights || !(weightsPattern.test(name) || leftoverPattern.test(name))) continue;
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > abandonedAfter) await rm(path, { force: true });
+  }
 }
 
 /**
@@ -97,9 +111,11 @@ export async function saveModelFile(folder: string, model: ModelFile): Promise<v
   const path = join(folder, descriptionFile);
 
   await mkdir(folder, { recursive: true });
+  const before = await currentWeights(path);
   await writeFileAtomic(join(folder, file), bytes);
   await writeFileAtomic(path, `${JSON.stringify(description, undefined, 2)}\n`);
-  await removeOthers(folder, file);
+  if (before !== undefined && before !== file) await rm(join(folder, before), { force: true });
+  await removeAbandoned(folder, file);
 }
 
 /**

@@ -148,8 +148,9 @@ void ThreadPool::runInline(int64_t tasks, Invoke invoke, const void* task) {
   const FlushDenormals flush;
   const int outerSlot = currentSlot;
   currentSlot = 0;
+  const bool lastFirst = lastTaskFirst_.load(std::memory_order_relaxed);
   for (int64_t index = 0; index < tasks; ++index) {
-    invoke(task, index);
+    invoke(task, lastFirst ? tasks - 1 - index : index);
   }
   currentSlot = outerSlot;
   taken_[currentWorker].value.fetch_add(static_cast<uint64_t>(tasks), std::memory_order_relaxed);

@@ -55,6 +55,10 @@ class ThreadPool {
   // 1 .. maxSlots(). Takes effect at the next region; results never depend on it.
   Status setThreads(int threads);
 
+  // For tests: a thread that runs a region alone takes the last task first. A task that writes where another one
+  // reads or writes then gives other results than in the usual order, each time, where threads show it by chance.
+  void setLastTaskFirst(bool lastTaskFirst) { lastTaskFirst_.store(lastTaskFirst, std::memory_order_relaxed); }
+
   // A unit of asynchronous work, owned by whoever submits it and alive until execute() returns.
   class Job {
    public:
@@ -146,6 +150,7 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> used_{0};
   std::atomic<int> threads_{1};
   std::atomic<bool> complete_{false};  // all of workers 1 .. threads() run; of others some may still be leaving
+  std::atomic<bool> lastTaskFirst_{false};
   std::atomic<int> running_{0};
   std::atomic<int> polling_{0};
   std::atomic<int> sleeping_{0};  // changes under the mutex

@@ -1,5 +1,6 @@
-// Runs an op as the Program runner does, between guards. Every run happens twice, on one thread and on several, and
-// must give the same bits; what an op may not write must keep its bits too: operands, gaps between strided pixels, rows
+// Runs an op as the Program runner does, between guards. Every run happens three times, on one thread in both orders of
+// the tasks and on several threads, and must give the same bits; what an op may not write must keep its bits too:
+// operands, gaps between strided pixels, rows
 // beyond the live ones, bands before and behind. Unused memory holds NaN, so that reading it shows.
 #pragma once
 #include <cstdint>

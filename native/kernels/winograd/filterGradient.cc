@@ -16,11 +16,13 @@ int64_t apart(int64_t floats) { return (floats + 15) / 16 * 16 + 16; }
 }  // namespace
 
 WinogradFilterConv::WinogradFilterConv(const WinogradFilterSpec& spec)
-    : spec_(spec), width_(spec.columns <= spec.kernels->lanes ? spec.kernels->lanes : 2 * spec.kernels->lanes) {
+    : spec_(spec),
+      rows_(spec.kernels->lanes == 16 ? 32 : 24),
+      width_(spec.columns <= spec.kernels->lanes ? spec.kernels->lanes : 2 * spec.kernels->lanes) {
   blocks_ = (spec_.images * spec_.tilesPerImage() + spec_.blockTiles - 1) / spec_.blockTiles;
-  xPoint_ = apart(spec_.blockTiles * kRows);
+  xPoint_ = apart(spec_.blockTiles * rows_);
   dyPoint_ = apart(spec_.blockTiles * width_);
-  mPoint_ = apart(kRows * width_);
+  mPoint_ = apart(rows_ * width_);
   xFloats_ = kPoints * xPoint_;
   dyFloats_ = kPoints * dyPoint_;
   areaFloats_ = kPoints * mPoint_;
@@ -47,9 +49,9 @@ void WinogradFilterConv::gather(int64_t tile, const float* x, const float* dy, f
   t.rowStride = spec_.sourceW * spec_.sourcePixel;
   t.pointStride = xPoint_;
   const float* pixels = x + ((image * spec_.sourceH + h) * spec_.sourceW + w) * spec_.sourcePixel;
-  for (int64_t c = 0; c < spec_.channels; c += kRows, xPoints += xFloats_) {
+  for (int64_t c = 0; c < spec_.channels; c += rows_, xPoints += xFloats_) {
     t.pixels = pixels + c;
-    t.channels = std::min(kRows, spec_.channels - c);
+    t.channels = std::min(rows_, spec_.channels - c);
     t.points = xPoints;
     spec_.kernels->four.input(t);
   }
@@ -72,8 +74,8 @@ void WinogradFilterConv::multiply(int64_t row, int64_t panel, int64_t tiles, boo
   const auto outer = width_ == spec_.kernels->lanes ? spec_.kernels->narrowOuter : spec_.kernels->wideOuter;
   WinogradOuter t;
   t.x = xPoints + row * xFloats_;
-  t.xStride = kRows;
-  t.rows = std::min(kRows, spec_.channels - row * kRows);
+  t.xStride = rows_;
+  t.rows = std::min(rows_, spec_.channels - row * rows_);
   t.depth = tiles;
   t.dy = dyPoints + panel * dyFloats_;
   t.dyStride = width_;
@@ -88,10 +90,10 @@ void WinogradFilterConv::transform(int64_t row, int64_t panel, const float* m, f
   t.pointStride = mPoint_;
   t.tapStride = spec_.tapStride;
   t.channels = std::min(width_, spec_.columns - panel * width_);
-  const int64_t rows = std::min(kRows, spec_.channels - row * kRows);
+  const int64_t rows = std::min(rows_, spec_.channels - row * rows_);
   for (int64_t i = 0; i < rows; ++i) {
     t.points = m + i * width_;
-    t.dfilter = dfilter + (row * kRows + i) * spec_.channelStride + panel * width_;
+    t.dfilter = dfilter + (row * rows_ + i) * spec_.channelStride + panel * width_;
     spec_.kernels->filterAdjoint(t);
   }
 }
@@ -109,7 +111,7 @@ void WinogradFilterConv::run(ThreadPool& pool, int64_t images, const float* x, c
         spec_.split ? std::clamp<int64_t>(count * (spec_.channels + spec_.columns) / (2 << 10), 1, count) : 1;
     pool.parallelFor(pieces, [&](int64_t piece) {
       for (int64_t t = count * piece / pieces; t < count * (piece + 1) / pieces; ++t) {
-        gather(first + t, x, dy, xPoints + t * kRows, dyPoints + t * width_);
+        gather(first + t, x, dy, xPoints + t * rows_, dyPoints + t * width_);
       }
     });
     const int64_t tasks = spec_.split ? areas() : 1;

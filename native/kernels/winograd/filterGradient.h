@@ -1,11 +1,14 @@
 // The driver of Winograd's gradient of the filter: dg = G^T [ sum over tiles (A dy A^T) . (B^T d B) ] G.
 //
-//   X[channels / 24][point][tile][24]      B^T d B; 24 rows are four register tiles
+//   X[channels / rows][point][tile][rows]  B^T d B
 //   D[columns / width][point][tile][width] A dy A^T
-//   M[channels / 24][columns / width][point][24][width]
+//   M[channels / rows][columns / width][point][rows][width]
+//
+// rows: two to four register tiles, and whole vectors. Transforms store whole vectors, and what went beyond a tile
+// would be stored into the next one, which may be another thread's.
 //
 // Blocks of tiles follow one another in two stages that all threads share: points of pixels, then products, split over
-// the areas (24 channels by one panel) of M. Each element of M is summed in the order of the tiles, whatever the
+// the areas (rows by one panel) of M. Each element of M is summed in the order of the tiles, whatever the
 // threads.
 #pragma once
 #include <cstddef>
@@ -39,17 +42,17 @@ class WinogradFilterConv {
 
  private:
   static constexpr int kEdge = 4, kPoints = winogradPoints(kEdge);
-  static constexpr int64_t kRows = 24;
 
   void gather(int64_t tile, const float* x, const float* dy, float* xPoints, float* dyPoints) const;
   void multiply(int64_t row, int64_t panel, int64_t tiles, bool add, const float* xPoints, const float* dyPoints,
                 float* m) const;
   void transform(int64_t row, int64_t panel, const float* m, float* dfilter) const;
-  int64_t rowBlocks() const { return (spec_.channels + kRows - 1) / kRows; }
+  int64_t rowBlocks() const { return (spec_.channels + rows_ - 1) / rows_; }
   int64_t panels() const { return (spec_.columns + width_ - 1) / width_; }
   int64_t areas() const { return rowBlocks() * panels(); }
 
   WinogradFilterSpec spec_;
+  int64_t rows_;                             // channels of a block
   int64_t width_;                            // of all panels: two vectors, or one where that holds all columns
   int64_t blocks_;                           // at capacity
   int64_t xPoint_, dyPoint_, mPoint_;        // strides

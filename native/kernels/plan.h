@@ -6,8 +6,8 @@
 #include "kernels/op.h"
 
 // STRIATE_KERNELS(isa, kSoftmax) is the table kSoftmaxAvx2, kSoftmaxSse2 or kSoftmaxNeon; the other
-// architecture's tables are not in this build. Most ops gain nothing from avx512, run their avx2 table there and say so
-// (tableIsa). Those that gain have a table kGemmAvx512 and ask with STRIATE_KERNELS_TO_AVX512.
+// architecture's tables are not in this build. Ops that memory limits gain nothing from avx512, run their avx2 table
+// there and say so (tableIsa). Those that gain have a table kGemmAvx512 and ask with STRIATE_KERNELS_TO_AVX512.
 #if defined(__aarch64__) || defined(_M_ARM64)
 #define STRIATE_KERNELS(isa, table) (static_cast<void>(isa), table##Neon)
 #define STRIATE_KERNELS_TO_AVX512(isa, table) STRIATE_KERNELS(isa, table)
@@ -21,6 +21,14 @@ namespace striate {
 
 // The set of the table that STRIATE_KERNELS picks.
 inline Isa tableIsa(Isa isa) { return isa == Isa::avx512 ? Isa::avx2 : isa; }
+// For tables that avx512 has too: it, where vectors of 16 leave few lanes empty that vectors of 8 would not, or none
+// where filters come in panels of two whole vectors.
+inline Isa isaOfChannels(Isa isa, int64_t channels) {
+  constexpr double kMostLanes = 1.15;
+  const auto lanes = [&](int64_t width) { return static_cast<double>((channels + width - 1) / width * width); };
+  return lanes(16) <= kMostLanes * lanes(8) ? isa : tableIsa(isa);
+}
+inline Isa isaOfPanels(Isa isa, int64_t filters) { return filters % 32 == 0 ? isa : tableIsa(isa); }
 
 template <class Body>
 class BodyPlan final : public OpPlan {

@@ -23,7 +23,8 @@ constexpr int64_t kLeastPixels = 1024;  // of an output, below which the transfo
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 size_t floatBytes(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) & ~size_t{63}; }
 
-const StemKernels& stemKernels(Isa isa) { return STRIATE_KERNELS(isa, kStem); }
+Isa isaOf(const ConvRequest& request) { return isaOfPanels(request.op.isa, request.geometry.filters); }
+const StemKernels& stemKernels(const ConvRequest& request) { return STRIATE_KERNELS_TO_AVX512(isaOf(request), kStem); }
 
 // Rows of G: tap q of a kernel of r taps weighs scale * x^q at the point x, and only the last at infinity.
 double weightAt(int point, int64_t tap, int64_t taps) {
@@ -39,7 +40,7 @@ class Stem final : public OpPlan {
  public:
   explicit Stem(const ConvRequest& request)
       : g_(request.geometry),
-        kernels_(stemKernels(request.op.isa)),
+        kernels_(stemKernels(request)),
         stride_(g_.strideH),
         taps_(ceilDiv(g_.kernelH, stride_)),
         outputs_(kStemPoints + 1 - taps_),
@@ -56,7 +57,7 @@ class Stem final : public OpPlan {
     const double rowFlops = g_.flops() / static_cast<double>(g_.images * tileRows_);
     bandRows_ = std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / rowFlops + 1), 1, tileRows_);
     bands_ = ceilDiv(tileRows_, bandRows_);
-    kernel = convKernelName("fwd", "stem", outputs_ == 3 ? "f3x4" : "f4x3", tableIsa(request.op.isa));
+    kernel = convKernelName("fwd", "stem", outputs_ == 3 ? "f3x4" : "f4x3", isaOf(request));
   }
 
   size_t scratchBytes() const override {

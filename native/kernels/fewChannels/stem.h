@@ -64,6 +64,7 @@ struct StemKernels {
 
 extern const StemKernels kStemSse2;
 extern const StemKernels kStemAvx2;
+extern const StemKernels kStemAvx512;
 extern const StemKernels kStemNeon;
 
 }  // namespace striate

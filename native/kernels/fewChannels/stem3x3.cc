@@ -14,13 +14,16 @@ namespace {
 
 size_t floatBytes(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) & ~size_t{63}; }
 
-const Stem3x3Kernels& stem3x3Kernels(Isa isa) { return STRIATE_KERNELS(isa, kStem3x3); }
+Isa isaOf(const ConvRequest& request) { return isaOfPanels(request.op.isa, request.geometry.filters); }
+const Stem3x3Kernels& stem3x3Kernels(const ConvRequest& request) {
+  return STRIATE_KERNELS_TO_AVX512(isaOf(request), kStem3x3);
+}
 
 class Stem3x3 final : public OpPlan {
  public:
   explicit Stem3x3(const ConvRequest& request)
       : g_(request.geometry),
-        kernels_(stem3x3Kernels(request.op.isa)),
+        kernels_(stem3x3Kernels(request)),
         run_(3 * g_.channels),
         step_(g_.strideW * g_.channels),
         activation_(request.activation),
@@ -29,7 +32,7 @@ class Stem3x3 final : public OpPlan {
                      (!request.op.in[kConvScale].present || request.op.in[kConvScale].constant) &&
                      filterBytes() <= request.op.packedBudget),
         zeros_(static_cast<size_t>(g_.w * g_.channels)) {
-    kernel = convKernelName("fwd", "stem3x3", kernels_.width == 16 ? "6x16" : "6x8", tableIsa(request.op.isa));
+    kernel = convKernelName("fwd", "stem3x3", message::join(kPixels, "x", kernels_.width).c_str(), isaOf(request));
   }
 
   size_t scratchBytes() const override { return keepsPacked_ ? 0 : filterBytes(); }
@@ -129,7 +132,7 @@ class Stem3x3 final : public OpPlan {
 
 std::unique_ptr<OpPlan> planStem3x3Forward(const ConvRequest& request, std::string* why) {
   const ConvGeometry& g = request.geometry;
-  const int width = stem3x3Kernels(request.op.isa).width;
+  const int width = stem3x3Kernels(request).width;
   if (g.groups != 1) {
     *why = message::join(g.groups, " groups");
   } else if (g.channels > kStem3x3Channels) {

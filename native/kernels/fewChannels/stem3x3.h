@@ -48,6 +48,7 @@ struct Stem3x3Kernels {
 
 extern const Stem3x3Kernels kStem3x3Sse2;
 extern const Stem3x3Kernels kStem3x3Avx2;
+extern const Stem3x3Kernels kStem3x3Avx512;
 extern const Stem3x3Kernels kStem3x3Neon;
 
 }  // namespace striate

@@ -27,7 +27,8 @@ class BackwardFilter final : public OpPlan {
   explicit BackwardFilter(const ConvRequest& request)
       : g_(request.geometry),
         p_(lanesForward(request)),
-        kernels_(lanesKernels(request.op.isa)),
+        isa_(lanesIsa(p_, request.op.isa)),
+        kernels_(lanesKernels(isa_)),
         groups_(filterGroups(p_.filters)) {
     const int64_t lanes = kernels_.lanes;
     lineWidth_ = std::max(p_.padLeft + p_.w, (p_.ow - 1) * p_.strideW + p_.reachW());
@@ -50,7 +51,7 @@ class BackwardFilter final : public OpPlan {
     const double wanted = std::min(static_cast<double>(blocks), kTaskFlops / blockFlops + 0.5);
     chunkBlocks_ = std::clamp<int64_t>(static_cast<int64_t>(wanted), least, blocks);
     chunks_ = ceilDiv(blocks, chunkBlocks_);
-    kernel = convKernelName("bwd_filter", "lanes", "2x6", tableIsa(request.op.isa));
+    kernel = convKernelName("bwd_filter", "lanes", "2x6", isa_);
   }
 
   size_t scratchBytes() const override {
@@ -159,6 +160,7 @@ class BackwardFilter final : public OpPlan {
 
   ConvGeometry g_;
   LanesProblem p_;
+  Isa isa_;
   const LanesKernels& kernels_;
   std::vector<FilterGroup> groups_;
   std::vector<int64_t> offsets_;
@@ -172,7 +174,7 @@ class BackwardFilter final : public OpPlan {
 
 std::unique_ptr<OpPlan> planFewChannelsBackwardFilter(const ConvRequest& request, std::string* why) {
   const LanesProblem p = lanesForward(request);
-  const int64_t lanes = lanesKernels(request.op.isa).lanes;
+  const int64_t lanes = lanesKernels(lanesIsa(p, request.op.isa)).lanes;
   const int64_t blocks = (p.images + lanes - 1) / lanes;
   *why = lanesRefusal(p, lanes, static_cast<double>(blocks * lanes) / static_cast<double>(p.images));
   return why->empty() ? std::make_unique<BackwardFilter>(request) : nullptr;

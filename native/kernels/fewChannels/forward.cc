@@ -15,13 +15,13 @@ constexpr double kStridedPlanes = 1.3;
 
 class FewChannels final : public OpPlan {
  public:
-  FewChannels(const ConvRequest& request, LanesProblem problem, bool forward)
+  FewChannels(const ConvRequest& request, LanesProblem problem, Isa isa, bool forward)
       : geometry_(request.geometry),
         p_(problem),
         groups_(filterGroups(problem.filters)),
-        images_(problem, request.op.isa),
-        pixels_(problem, request.op.isa),
-        lanes_(lanesKernels(request.op.isa).lanes),
+        images_(problem, isa),
+        pixels_(problem, isa),
+        lanes_(lanesKernels(isa).lanes),
         keepsPacked_(request.op.in[1].constant &&
                      (!forward || !request.op.in[kConvScale].present || request.op.in[kConvScale].constant) &&
                      filterBytes() <= request.op.packedBudget),
@@ -89,10 +89,11 @@ double lanesUse(const LanesProblem& p, Isa isa) {
 
 std::unique_ptr<OpPlan> plan(const ConvRequest& request, const LanesProblem& problem, const char* direction,
                              std::string* why) {
-  *why = lanesRefusal(problem, lanesKernels(request.op.isa).lanes, lanesUse(problem, request.op.isa));
+  const Isa isa = lanesIsa(problem, request.op.isa);
+  *why = lanesRefusal(problem, lanesKernels(isa).lanes, lanesUse(problem, isa));
   if (!why->empty()) return nullptr;
-  auto plan = std::make_unique<FewChannels>(request, problem, direction[0] == 'f');
-  plan->kernel = convKernelName(direction, "lanes", "2x6", tableIsa(request.op.isa));
+  auto plan = std::make_unique<FewChannels>(request, problem, isa, direction[0] == 'f');
+  plan->kernel = convKernelName(direction, "lanes", "2x6", isa);
   return plan;
 }
 

@@ -66,6 +66,7 @@ struct LanesKernels {
 
 extern const LanesKernels kLanesSse2;
 extern const LanesKernels kLanesAvx2;
+extern const LanesKernels kLanesAvx512;
 extern const LanesKernels kLanesNeon;
 
 }  // namespace striate

@@ -12,7 +12,12 @@ constexpr double kNarrowPanel = 1.3;  // measured: the 8x8 tile at 60 to 80 GFLO
 
 }  // namespace
 
-const LanesKernels& lanesKernels(Isa isa) { return STRIATE_KERNELS(isa, kLanes); }
+Isa lanesIsa(const LanesProblem& p, Isa isa) {
+  constexpr int64_t kLeastImages = 6;
+  return isaOfChannels(isa, p.images >= kLeastImages ? p.images : p.ow);
+}
+
+const LanesKernels& lanesKernels(Isa isa) { return STRIATE_KERNELS_TO_AVX512(isa, kLanes); }
 
 LanesProblem lanesForward(const ConvRequest& request) {
   const ConvGeometry& g = request.geometry;

@@ -71,6 +71,8 @@ void finishLanesLine(const LanesProblem& problem, const LanesKernels& kernels, c
 
 inline size_t lanesBytes(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) & ~size_t{63}; }
 
+// The set whose lanes are filled best: by images, where those of avx2 would be, else by the pixels of a row.
+Isa lanesIsa(const LanesProblem& problem, Isa isa);
 const LanesKernels& lanesKernels(Isa isa);
 
 }  // namespace striate

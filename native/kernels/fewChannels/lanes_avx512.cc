@@ -1,0 +1,9 @@
+#include "simd/vec_avx512.h"
+
+#include "kernels/fewChannels/lanes_table.h"
+
+namespace striate {
+
+const LanesKernels kLanesAvx512 = STRIATE_LANES_KERNELS;
+
+}  // namespace striate

@@ -1,13 +1,14 @@
 // @ts-check
 'use strict';
-// npm's install step. A prebuilt addon that loads is taken; else the addon is built with node-gyp; else the package stays on
-// its TypeScript backend and says so. Never downloads a binary. `--build` (npm run build:native) is the developer's
+// npm's install step. A prebuilt addon that loads is taken, of this package or of the platform's; else the addon is built
+// with node-gyp; else the package stays on its TypeScript backend and says so. Never downloads a binary. `--build` (npm run build:native) is the developer's
 // incremental build. STRIATE_NATIVE: auto (default), require (fail where there is no addon), off (skip).
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
+const built = path.join(root, 'build', 'Release', 'striate.node');
 const mode = process.env['STRIATE_NATIVE'] || 'auto';
 const build = process.argv.includes('--build');
 // native/test is not published: its presence tells a checkout, where an older build must not win over newer sources.
@@ -38,8 +39,8 @@ function giveUp(reason) {
 
 /** Tries the addon in a child process: a bad binary must not kill the installer. */
 function loadError() {
-  const script = 'require("node-gyp-build")(process.argv[1])';
-  const child = spawnSync(process.execPath, ['-e', script, root], { cwd: root, encoding: 'utf8' });
+  const script = 'require(require("./scripts/addonFile.cjs")(process.cwd()))';
+  const child = spawnSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' });
   if (child.status === 0) return undefined;
   if (child.signal) return `killed by ${child.signal}`;
   const line = child.stderr.split('\n').find((text) => /^\w*Error/.test(text));
@@ -74,10 +75,17 @@ if (!['auto', 'require', 'off'].includes(mode)) {
   process.exit(1);
 }
 if (mode === 'off' && !build) finish('native build skipped (STRIATE_NATIVE=off)');
-if (!fromSource && loadError() === undefined) finish('using the prebuilt native addon');
+if (!fromSource) {
+  if (loadError() === undefined) finish('using the prebuilt native addon');
+  // One that was built here, for another system, hides the platform's.
+  if (fs.existsSync(built)) {
+    fs.rmSync(built);
+    if (loadError() === undefined) finish('using the prebuilt native addon');
+  }
+}
 if (!compile()) {
   // A stale addon would be found at run time. The developer's build keeps it: the compiler's errors are in view there.
-  if (!build) fs.rmSync(path.join(root, 'build', 'Release', 'striate.node'), { force: true });
+  if (!build) fs.rmSync(built, { force: true });
   giveUp('the native addon could not be built (a C++20 compiler, make and Python are needed)');
 }
 const error = loadError();

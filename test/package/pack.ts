@@ -13,7 +13,8 @@ export interface Tarballs {
 }
 
 /** What `npm pack --json` tells. */
-interface Packed {
+export interface Packed {
+  readonly name: string;
   readonly filename: string;
   readonly size: number;
   readonly unpackedSize: number;

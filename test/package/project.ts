@@ -7,7 +7,8 @@ import { npmCommand, run, type Result } from "./npm.js";
 import type { Tarballs } from "./pack.js";
 
 export interface Installation {
-  readonly tarball: keyof Tarballs;
+  /** One of the tarballs, or what a registry has that the arguments name. */
+  readonly tarball: keyof Tarballs | "registry";
   /** Without compiler, make or Python: PATH has Node.js and a shell. */
   readonly bare?: boolean;
   readonly args?: readonly string[];
@@ -46,7 +47,8 @@ export function install(installation: Installation): Installed {
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "empty", private: true }));
     copyFileSync(probe, join(folder, "probe.cjs"));
     const { tarball, args = [] } = installation;
-    const command = ["install", "--prefer-offline", "--no-audit", "--no-fund", ...args, inject("tarballs")[tarball]];
+    const what = tarball === "registry" ? "striate" : inject("tarballs")[tarball];
+    const command = ["install", "--prefer-offline", "--no-audit", "--no-fund", ...args, what];
     found = { folder, npm: run([...npmCommand(), ...command], { cwd: folder, env: environmentOf(installation) }) };
     installed.set(key, found);
   }

@@ -92,14 +92,14 @@ export const addonFunctions: { readonly [Name in keyof NativeAddon]: true } = {
 };
 
 /**
- * Loads the file that STRIATE_ADDON_PATH names, or what node-gyp-build finds: build/Release, then prebuilds/.
+ * Loads the file that STRIATE_ADDON_PATH names, else the first of build/Release, prebuilds/ and the package of this platform.
  * @throws whatever the loader throws, or a StriateError where the addon does not fit this version of striate
  */
 export function loadAddon(): NativeAddon {
   const require = createRequire(import.meta.url);
   let path = process.env["STRIATE_ADDON_PATH"];
   if (path === undefined || path === "") {
-    path = (require("node-gyp-build") as { resolve: (folder: string) => string }).resolve(packageFile("."));
+    path = (require(packageFile("scripts/addonFile.cjs")) as (root: string) => string)(packageFile("."));
   }
   checkWhole(path);
   return checkedAddon(require(path));

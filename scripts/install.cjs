@@ -76,12 +76,14 @@ if (!['auto', 'require', 'off'].includes(mode)) {
 }
 if (mode === 'off' && !build) finish('native build skipped (STRIATE_NATIVE=off)');
 if (!fromSource) {
-  if (loadError() === undefined) finish('using the prebuilt native addon');
-  // One that was built here, for another system, hides the platform's.
-  if (fs.existsSync(built)) {
+  let error = loadError();
+  if (error !== undefined && fs.existsSync(built)) {
+    // Built here once, for another system: it hides the platform's.
     fs.rmSync(built);
-    if (loadError() === undefined) finish('using the prebuilt native addon');
+    error = loadError();
   }
+  if (error === undefined) finish('using the prebuilt native addon');
+  console.log(`striate: building the native addon, since no prebuilt one loads (${error})`);
 }
 if (!compile()) {
   // A stale addon would be found at run time. The developer's build keeps it: the compiler's errors are in view there.

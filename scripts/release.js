@@ -54,6 +54,11 @@ export function stage({ prebuilds, out, tag, repository }) {
   if (tag !== undefined && tag !== `v${version}`) {
     throw new Error(`release: the tag must be v${version}, the version in package.json, got ${tag}`);
   }
+  if (repository !== undefined && !/^https:\/\/[^/]+(\/[\w.-]+){2}$/.test(repository)) {
+    throw new Error(
+      `release: the repository must be an address such as https://github.com/owner/name, got ${repository}`,
+    );
+  }
   if (filesIn(out).length > 0) throw new Error(`release: ${out} must be empty, got ${filesIn(out)[0]}`);
   checkPrebuilds(prebuilds);
   const files = filesToPack().filter((file) => !file.startsWith("prebuilds/"));
@@ -74,7 +79,8 @@ export function stage({ prebuilds, out, tag, repository }) {
     const readme = `# ${own}\n\n${description}; \`npm install ${name}\` installs it where it fits.\n`;
     writeFileSync(join(out, own, "README.md"), readme);
     writeManifest(join(out, own), {
-      ...{ name: own, version, description, license, author, ...source, os: [os], cpu: [cpu] },
+      ...{ name: own, version, description, license, author, ...source, type: "commonjs" },
+      ...{ os: [os], cpu: [cpu] },
       ...(libc && { libc: [libc] }),
     });
   }

@@ -110,6 +110,8 @@ function causesAndRemedies(error: unknown): string {
       : [`STRIATE_ADDON_PATH is set to ${path}: unset it, or let it name an addon of this version`]),
     `there is no prebuilt addon for ${platform} and none was built: run "npm rebuild striate --foreground-scripts" (it takes ` +
       "a C++20 compiler, make and Python) and read what it prints",
+    "the package of its addon was left out, by --omit=optional or a lockfile made on another platform: delete node_modules " +
+      "and package-lock.json, and install again",
     "it was installed with --ignore-scripts, or npm blocked its install script: run the same command",
     "node_modules was copied from another platform, or libc: delete it and install again on this one",
     'the C++ library of this system is older than the addon: "npm rebuild striate --build-from-source"',

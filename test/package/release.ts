@@ -52,7 +52,7 @@ export async function release(): Promise<Release> {
   const registry = new Worker(join(import.meta.dirname, "registry.cjs"), { workerData });
   const [port] = (await once(registry, "message")) as [number];
   registry.unref();
-  const options = [`--registry=http://127.0.0.1:${port}`, `--cache=${join(folder, "cache")}`];
+  const options = [`--registry=http://127.0.0.1:${port}`, `--cache=${join(folder, "cache")}`, "--foreground-scripts"];
   return {
     packed,
     tarballs,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { inject } from "vitest";
+import { afterAll, inject } from "vitest";
 import { prebuildOf, stage, targets } from "../../scripts/release.js";
 import { forgedAddon } from "../support/forgedAddon.js";
 import { npm } from "./npm.js";
@@ -27,6 +27,9 @@ const folder = join(inject("projects"), "release");
 const staged = join(folder, "staged");
 const tarballs = join(folder, "tarballs");
 
+let registry: Worker | undefined;
+afterAll(() => registry?.terminate());
+
 /** Starts the registry. The addon of this machine is real, that of arm64 where `npm run check:arm64` built it. */
 export async function release(): Promise<Release> {
   const list = join(folder, "packed.json");
@@ -49,9 +52,8 @@ export async function release(): Promise<Release> {
   const packed = JSON.parse(readFileSync(list, "utf8")) as Packed[];
   const served = packed.map(({ name, filename }) => [join(staged, name), join(tarballs, filename)]);
   const workerData = { root, tarballs: Object.fromEntries(served) as Record<string, string> };
-  const registry = new Worker(join(import.meta.dirname, "registry.cjs"), { workerData });
+  registry = new Worker(join(import.meta.dirname, "registry.cjs"), { workerData });
   const [port] = (await once(registry, "message")) as [number];
-  registry.unref();
   const options = [`--registry=http://127.0.0.1:${port}`, `--cache=${join(folder, "cache")}`, "--foreground-scripts"];
   return {
     packed,

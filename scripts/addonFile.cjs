@@ -2,6 +2,7 @@
 'use strict';
 // Where the addon of this machine lies: asked by the package at first use (lib/backend/native/addon.ts) and by install.cjs.
 const path = require('node:path');
+// @ts-expect-error: it has no types
 const { resolve } = require('node-gyp-build');
 
 /**
@@ -32,7 +33,9 @@ module.exports = function addonFile(root) {
     }
     const found = require(manifest);
     if (found.version !== version) {
-      throw new Error(`${found.name} must be of version ${version}, as ${name} is, got ${found.version}: ${again}`);
+      throw new Error(`${found.name} must be of version ${version}, as ${name} is, got ${found.version}: ${again}`, {
+        cause: error,
+      });
     }
     return resolve(path.dirname(manifest));
   }

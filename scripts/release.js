@@ -1,13 +1,13 @@
 // Stages what a release publishes: the package without an addon, and for each platform a package with its addon, of which
-// npm installs the one that fits (os, cpu, libc). All addons in one package would be 18 MB for everyone.
+// npm installs the one that fits (os, cpu, libc). All addons in one package would be 17 MB for everyone.
 //
 //     npm run release:stage -- --prebuilds prebuilds --out build-release [--tag v1.2.3] [--repository URL]
 //
 // Only the staged package.json names the platforms' packages, as optionalDependencies: those of a version exist once it is
 // published, so that `npm ci` in the repository would look for what is not there yet; and a checkout builds its own addon.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { statSync, writeFileSync } from "node:fs";
+import console from "node:console";
+import * as fs from "node:fs";
 import { dirname, join, sep } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -49,8 +49,8 @@ export function prebuildOf({ os, cpu, libc = "glibc" }) {
  *   the tag is another version's, `out` is not empty or a package is too large; then nothing was written
  */
 export function stage({ prebuilds, out, tag, repository }) {
-  const { scripts, devDependencies: _, ...manifest } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const { name, version, license, author } = manifest;
+  const manifest = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8"));
+  const { name, version, license, author, scripts } = manifest;
   if (tag !== undefined && tag !== `v${version}`) {
     throw new Error(`release: the tag must be v${version}, the version in package.json, got ${tag}`);
   }
@@ -62,9 +62,9 @@ export function stage({ prebuilds, out, tag, repository }) {
   if (filesIn(out).length > 0) throw new Error(`release: ${out} must be empty, got ${filesIn(out)[0]}`);
   checkPrebuilds(prebuilds);
   const files = filesToPack().filter((file) => !file.startsWith("prebuilds/"));
-  const bytes = files.reduce((sum, file) => sum + statSync(join(root, file)).size, 0);
+  const bytes = files.reduce((sum, file) => sum + fs.statSync(join(root, file)).size, 0);
   for (const [target, about] of Object.entries(targets)) {
-    const both = bytes + statSync(join(prebuilds, prebuildOf(about))).size;
+    const both = bytes + fs.statSync(join(prebuilds, prebuildOf(about))).size;
     if (both > most) throw new Error(`release: ${target} must take ${most} bytes at most with ${name}, got ${both}`);
   }
 
@@ -77,7 +77,7 @@ export function stage({ prebuilds, out, tag, repository }) {
     copy(join(prebuilds, prebuildOf(about)), join(out, own, "prebuilds", `${os}-${cpu}`, `${name}.node`));
     copy(join(root, "LICENSE"), join(out, own, "LICENSE"));
     const readme = `# ${own}\n\n${description}; \`npm install ${name}\` installs it where it fits.\n`;
-    writeFileSync(join(out, own, "README.md"), readme);
+    fs.writeFileSync(join(out, own, "README.md"), readme);
     writeManifest(join(out, own), {
       ...{ name: own, version, description, license, author, ...source, type: "commonjs" },
       ...{ os: [os], cpu: [cpu] },
@@ -88,6 +88,7 @@ export function stage({ prebuilds, out, tag, repository }) {
   writeManifest(join(out, name), {
     ...{ ...manifest, ...source },
     files: manifest.files.filter((/** @type {string} */ pattern) => pattern !== "prebuilds"),
+    devDependencies: undefined,
     // Without `prepare`, which npm would run when it publishes the folder.
     scripts: { install: scripts.install },
     optionalDependencies: Object.fromEntries(Object.keys(targets).map((target) => [`${name}-${target}`, version])),
@@ -108,7 +109,7 @@ function checkPrebuilds(folder) {
   for (const [name, target] of Object.entries(targets)) {
     const file = prebuildOf(target);
     if (!found.includes(file)) throw new Error(`release: ${folder} must have the addon of ${name}, ${file}`);
-    const got = targetOf(readFileSync(join(folder, file)));
+    const got = targetOf(fs.readFileSync(join(folder, file)));
     if (got !== name) throw new Error(`release: ${file} must be an addon for ${name}, got ${got}`);
   }
 }
@@ -143,7 +144,7 @@ function targetOf(file) {
 
 /** What npm would pack here, by the rules in package.json. */
 function filesToPack() {
-  if (!existsSync(join(root, "dist/index.js")))
+  if (!fs.existsSync(join(root, "dist/index.js")))
     throw new Error("release: there is no dist, run npm run build:ts first");
   const npm = process.env["npm_execpath"] ?? "";
   const [command, ...args] = npm === "" ? ["npm"] : [process.execPath, npm];
@@ -158,10 +159,10 @@ function filesToPack() {
  * @param {string} folder
  */
 function filesIn(folder) {
-  if (!existsSync(folder)) return [];
-  const entries = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  if (!fs.existsSync(folder)) return [];
+  const entries = fs.readdirSync(folder, { recursive: true, encoding: "utf8" });
   return entries
-    .filter((entry) => !lstatSync(join(folder, entry)).isDirectory())
+    .filter((entry) => !fs.lstatSync(join(folder, entry)).isDirectory())
     .map((entry) => entry.replaceAll(sep, "/"));
 }
 
@@ -170,8 +171,8 @@ function filesIn(folder) {
  * @param {string} to
  */
 function copy(from, to) {
-  mkdirSync(dirname(to), { recursive: true });
-  copyFileSync(from, to);
+  fs.mkdirSync(dirname(to), { recursive: true });
+  fs.copyFileSync(from, to);
 }
 
 /**
@@ -179,16 +180,16 @@ function copy(from, to) {
  * @param {object} manifest
  */
 function writeManifest(folder, manifest) {
-  writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  fs.writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) {
+if (process.argv[1] !== undefined && fs.realpathSync(process.argv[1]) === import.meta.filename) {
   const text = /** @type {const} */ ({ type: "string" });
   try {
     const { values } = parseArgs({ options: { prebuilds: text, out: text, tag: text, repository: text } });
     const { prebuilds = "prebuilds", out = "build-release" } = values;
     stage({ ...values, prebuilds, out });
-    console.log(`${out}: ${readdirSync(out).join(", ")}`);
+    console.log(`${out}: ${fs.readdirSync(out).join(", ")}`);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;

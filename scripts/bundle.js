@@ -50,7 +50,7 @@ for (const name of ["worker", "index", "lock"]) await bundle([`backend/reference
  */
 function entriesOf(targets) {
   const files = targets.map((target) => (typeof target === "string" ? target : target.default));
-  return files.flatMap((file) => /^\.\/dist\/(.*)\.js$/.exec(file)?.[1] ?? []);
+  return files.flatMap((file) => /^(?:\.\/)?dist\/(.*)\.js$/.exec(file)?.[1] ?? []);
 }
 
 /**

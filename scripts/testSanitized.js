@@ -19,14 +19,16 @@ import { join } from "node:path";
 import console from "node:console";
 import process from "node:process";
 
+/** @type {Readonly<Record<string, { build: string, library: string, wrapper: string[] }>>} */
 const sanitizers = {
   address: { build: "build-sanitize", library: "libasan.so", wrapper: [] },
   // Its shadow memory takes fixed addresses, where randomised ones of today's kernels may lie.
   thread: { build: "build-tsan", library: "libtsan.so", wrapper: ["setarch", "--addr-no-randomize"] },
 };
-const name = process.argv[2];
+const name = process.argv[2] ?? "";
 const sanitizer = sanitizers[name];
-if (!sanitizer) throw new Error(`testSanitized: expects one of ${Object.keys(sanitizers).join(", ")}, got ${name}`);
+if (!sanitizer)
+  throw new Error(`testSanitized: expects one of ${Object.keys(sanitizers).join(", ")}, got ${JSON.stringify(name)}`);
 
 const root = join(import.meta.dirname, "..");
 const addon = join(root, sanitizer.build, "striate.node");
@@ -41,13 +43,13 @@ const tests = [
   "test/training/model.test.ts",
 ];
 const reports = mkdtempSync(join(tmpdir(), "striate-sanitizer-"));
-const [command, ...args] = [
+const [command, ...args] = /** @type {[string, ...string[]]} */ ([
   ...sanitizer.wrapper,
   process.execPath,
   join(root, "node_modules/vitest/vitest.mjs"),
   "run",
   ...tests,
-];
+]);
 const { status } = spawnSync(command, args, {
   cwd: root,
   stdio: "inherit",

@@ -44,11 +44,11 @@ TEST_CASE("activation: every kind, any number of channels, strided and in place"
         CHECK(runOp("activation", {&x}, {&y}, {double(kind), kSlope}, options).ok());
         for (int64_t i = 0; i < x.liveElements(3); ++i) {
           const double expected = activate(kind, kSlope, x.element(i));
-          CHECK(near(y.element(i), expected, 3 * kEpsilon * std::abs(expected)));
+          REQUIRE_EACH(near(y.element(i), expected, 3 * kEpsilon * std::abs(expected)));
         }
         Tensor inPlace = x;
         CHECK(runOp("activation", {&inPlace}, {&inPlace}, {double(kind), kSlope}, options).ok());
-        for (int64_t i = 0; i < x.liveElements(3); ++i) CHECK(inPlace.element(i) == y.element(i));
+        for (int64_t i = 0; i < x.liveElements(3); ++i) REQUIRE_EACH(inPlace.element(i) == y.element(i));
       }
     }
   }
@@ -58,11 +58,11 @@ TEST_CASE("activation: rows are channels where the rank is 1, and one stride may
   Tensor x({21}), y({21});
   x.randomize(1, 13);
   CHECK(runOp("activation", {&x}, {&y}, {1, 0}, {.capacity = 21, .rows = 13}).ok());
-  for (int64_t i = 0; i < 13; ++i) CHECK(y.element(i) == std::max(x.element(i), 0.0f));
+  for (int64_t i = 0; i < 13; ++i) REQUIRE_EACH(y.element(i) == std::max(x.element(i), 0.0f));
   Tensor dense({4, 6, 3}), strided({4, 6, 3}, {.gap = 5});
   dense.randomize(2, 4);
   CHECK(runOp("activation", {&dense}, {&strided}, {0, 0}, {.capacity = 4, .rows = 4}).ok());
-  for (int64_t i = 0; i < dense.liveElements(4); ++i) CHECK(strided.element(i) == dense.element(i));
+  for (int64_t i = 0; i < dense.liveElements(4); ++i) REQUIRE_EACH(strided.element(i) == dense.element(i));
 }
 
 TEST_CASE("activation: NaN propagates, infinities saturate") {
@@ -75,7 +75,7 @@ TEST_CASE("activation: NaN propagates, infinities saturate") {
     for (int64_t i = 0; i < 9; ++i) {
       CAPTURE(specials[i]);
       const double expected = std::isnan(specials[i]) ? double(kNan) : activate(kind, kSlope, specials[i]);
-      CHECK(near(y.element(i), expected, 3 * kEpsilon * std::abs(expected) + 1e-37));
+      REQUIRE_EACH(near(y.element(i), expected, 3 * kEpsilon * std::abs(expected) + 1e-37));
     }
   }
 }
@@ -96,14 +96,14 @@ TEST_CASE("activation.backward: from y alone, strided and in place of either ope
         for (int64_t i = 0; i < x.liveElements(3); ++i) {
           const double value = y.element(i), expected = dy.element(i) * slopeAt(kind, kSlope, value);
           const double magnitude = std::abs(dy.element(i)) * (1 + value * value);
-          CHECK(near(dx.element(i), expected, 4 * kEpsilon * magnitude));
+          REQUIRE_EACH(near(dx.element(i), expected, 4 * kEpsilon * magnitude));
         }
         Tensor overDy = dy, overY = y;
         CHECK(runOp("activation.backward", {&y, &overDy}, {&overDy, &none}, {double(kind), kSlope}, options).ok());
         CHECK(runOp("activation.backward", {&overY, &dy}, {&overY, &none}, {double(kind), kSlope}, options).ok());
         for (int64_t i = 0; i < x.liveElements(3); ++i) {
-          CHECK(overDy.element(i) == dx.element(i));
-          CHECK(overY.element(i) == dx.element(i));
+          REQUIRE_EACH(overDy.element(i) == dx.element(i));
+          REQUIRE_EACH(overY.element(i) == dx.element(i));
         }
       }
     }
@@ -123,9 +123,9 @@ TEST_CASE("activation.backward: channel sums are those of channelSum, bit for bi
       dy.randomize(4, rows);
       CHECK(runOp("activation.backward", {&y, &dy}, {&dx, &sums}, {1, 0}, options).ok());
       CHECK(runOp("channelSum", {&dx}, {&expected}, {}, options).ok());
-      for (int64_t c = 0; c < channels; ++c) REQUIRE(sums.element(c) == expected.element(c));
+      for (int64_t c = 0; c < channels; ++c) REQUIRE_EACH(sums.element(c) == expected.element(c));
       for (int64_t i = 0; i < y.liveElements(rows); ++i) {
-        REQUIRE(dx.element(i) == (y.element(i) > 0 ? dy.element(i) : 0));
+        REQUIRE_EACH(dx.element(i) == (y.element(i) > 0 ? dy.element(i) : 0));
       }
     }
   }
@@ -148,9 +148,9 @@ TEST_CASE("activation: large enough to be split among threads") {
   CHECK(runOp("activation", {&x}, {&y}, {4, 0}, {.capacity = 64, .rows = 63}).ok());
   uint64_t tasks = 0;
   for (const uint64_t taken : ThreadPool::instance().taskCounters()) tasks += taken;
-  CHECK(tasks >= 4);  // twice, on one thread and on several
+  CHECK(tasks >= 4);  // of two runs
   for (int64_t i = 0; i < x.liveElements(63); ++i)
-    REQUIRE(near(y.element(i), std::tanh(double(x.element(i))), 3 * kEpsilon));
+    REQUIRE_EACH(near(y.element(i), std::tanh(double(x.element(i))), 3 * kEpsilon));
 }
 
 TEST_CASE("activation: refusals") {

@@ -19,17 +19,17 @@ TEST_CASE("add: any number of channels, strided, in place of either operand, wit
       b.randomize(2, 3);
       CHECK(runOp("add", {&a, &b}, {&y}, {1, 0}, options).ok());
       for (int64_t i = 0; i < a.liveElements(3); ++i)
-        CHECK(y.element(i) == std::max(0.0f, a.element(i) + b.element(i)));
+        REQUIRE_EACH(y.element(i) == std::max(0.0f, a.element(i) + b.element(i)));
       Tensor overA = a, overB = b;
       CHECK(runOp("add", {&overA, &b}, {&overA}, {1, 0}, options).ok());
       CHECK(runOp("add", {&a, &overB}, {&overB}, {1, 0}, options).ok());
       for (int64_t i = 0; i < a.liveElements(3); ++i) {
-        CHECK(overA.element(i) == y.element(i));
-        CHECK(overB.element(i) == y.element(i));
+        REQUIRE_EACH(overA.element(i) == y.element(i));
+        REQUIRE_EACH(overB.element(i) == y.element(i));
       }
       Tensor twice = a;
       CHECK(runOp("add", {&twice, &twice}, {&twice}, {0, 0}, options).ok());
-      for (int64_t i = 0; i < a.liveElements(3); ++i) CHECK(twice.element(i) == a.element(i) + a.element(i));
+      for (int64_t i = 0; i < a.liveElements(3); ++i) REQUIRE_EACH(twice.element(i) == a.element(i) + a.element(i));
     }
   }
 }
@@ -44,8 +44,8 @@ TEST_CASE("copy: strides, reshapes of strided tensors, other dtypes, in place") 
       CHECK(runOp("copy", {&x}, {&y}, {}, {.capacity = 5, .rows = 4}).ok());
       CHECK(runOp("copy", {&x}, {&flat}, {}, {.capacity = 5, .rows = 4}).ok());
       for (int64_t i = 0; i < x.liveElements(4); ++i) {
-        CHECK(y.element(i) == x.element(i));
-        CHECK(flat.element(i) == x.element(i));
+        REQUIRE_EACH(y.element(i) == x.element(i));
+        REQUIRE_EACH(flat.element(i) == x.element(i));
       }
       CHECK(runOp("copy", {&flat}, {&flat}, {}, {.capacity = 5, .rows = 4}).ok());
     }
@@ -64,7 +64,7 @@ TEST_CASE("copy: large enough to be split, cutting pixels apart") {
   Tensor x({137, 61, 67}, {.gap = 5}), y({137, 61 * 67}, {.gap = 1});
   x.randomize(4, 136);
   CHECK(runOp("copy", {&x}, {&y}, {}, {.capacity = 137, .rows = 136}).ok());
-  for (int64_t i = 0; i < x.liveElements(136); ++i) REQUIRE(y.element(i) == x.element(i));
+  for (int64_t i = 0; i < x.liveElements(136); ++i) REQUIRE_EACH(y.element(i) == x.element(i));
 }
 
 TEST_CASE("fill and rescale") {
@@ -73,18 +73,18 @@ TEST_CASE("fill and rescale") {
       CAPTURE(channels);
       Tensor y({3, 5, channels}, {.gap = gap}), x = y, bytes({3, 5, channels}, {.gap = gap, .dtype = Dtype::u8});
       CHECK(runOp("fill", {}, {&y}, {0.3}, {.capacity = 3, .rows = 2}).ok());
-      for (int64_t i = 0; i < y.liveElements(2); ++i) CHECK(y.element(i) == 0.3f);
+      for (int64_t i = 0; i < y.liveElements(2); ++i) REQUIRE_EACH(y.element(i) == 0.3f);
       x.randomize(5, 2);
       CHECK(runOp("rescale", {&x}, {&y}, {2.5, -0.25}, {.capacity = 3, .rows = 2}).ok());
       for (int64_t i = 0; i < y.liveElements(2); ++i)
-        CHECK(near(y.element(i), x.element(i) * 2.5 - 0.25, 3 * kEpsilon));
+        REQUIRE_EACH(near(y.element(i), x.element(i) * 2.5 - 0.25, 3 * kEpsilon));
       for (int64_t p = 0; p < 10; ++p) {
         for (int64_t c = 0; c < channels; ++c) bytes.at<uint8_t>(p, c) = static_cast<uint8_t>(p * 29 + c * 7);
       }
       CHECK(runOp("rescale", {&bytes}, {&y}, {1.0 / 255, -0.5}, {.capacity = 3, .rows = 2}).ok());
       for (int64_t p = 0; p < 10; ++p) {
         for (int64_t c = 0; c < channels; ++c) {
-          CHECK(near(y.at(p, c), bytes.at<uint8_t>(p, c) / 255.0 - 0.5, 3 * kEpsilon));
+          REQUIRE_EACH(near(y.at(p, c), bytes.at<uint8_t>(p, c) / 255.0 - 0.5, 3 * kEpsilon));
         }
       }
     }
@@ -102,7 +102,7 @@ void checkChannelSum(Tensor& x, int64_t capacity, int64_t rows) {
       magnitude += std::abs(x.at(p, c));
     }
     CAPTURE(c);
-    CHECK(near(y.element(c), sum, kEpsilon * (static_cast<double>(pixels) * magnitude + std::abs(sum))));
+    REQUIRE_EACH(near(y.element(c), sum, kEpsilon * (static_cast<double>(pixels) * magnitude + std::abs(sum))));
   }
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("channelSum: a NaN stays in its channel") {
   x.randomize(8, 9);
   x.at(6, 3) = std::numeric_limits<float>::quiet_NaN();
   CHECK(runOp("channelSum", {&x}, {&y}, {}, {.capacity = 9, .rows = 9}).ok());
-  for (int64_t c = 0; c < 5; ++c) CHECK(std::isnan(y.element(c)) == (c == 3));
+  for (int64_t c = 0; c < 5; ++c) REQUIRE_EACH(std::isnan(y.element(c)) == (c == 3));
 }
 
 TEST_CASE("arithmetic: refusals") {

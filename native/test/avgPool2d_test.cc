@@ -49,7 +49,7 @@ void check(const Window& window, int64_t channels, int64_t gap, int64_t capacity
               terms[i] += 1;
             }
           }
-          REQUIRE(
+          REQUIRE_EACH(
               near(y.image(n, oh, ow, c), sum / area, kEpsilon * (count * magnitude / area + std::abs(sum / area))));
         }
       }
@@ -57,7 +57,7 @@ void check(const Window& window, int64_t channels, int64_t gap, int64_t capacity
   }
   for (int64_t i = 0; i < dx.liveElements(rows); ++i) {
     const auto k = static_cast<size_t>(i);
-    REQUIRE(near(dx.element(i), gradient[k], kEpsilon * (terms[k] + 2) * magnitudes[k]));
+    REQUIRE_EACH(near(dx.element(i), gradient[k], kEpsilon * (terms[k] + 2) * magnitudes[k]));
   }
 }
 

@@ -52,14 +52,14 @@ TEST_CASE("batchNorm.inference: few and many channels, strided, in place, with a
             const double scale = gamma.element(c) / std::sqrt(variance.element(c) + kEps);
             double expected = (x.at(p, c) - mean.element(c)) * scale + beta.element(c);
             if (expected < 0) expected *= 0.25;
-            CHECK(near(y.at(p, c), expected, 6 * kEpsilon * (2 * std::abs(scale) + 1)));
+            REQUIRE_EACH(near(y.at(p, c), expected, 6 * kEpsilon * (2 * std::abs(scale) + 1)));
           }
         }
         Tensor inPlace = x;
         CHECK(runOp("batchNorm.inference", {&inPlace, &gamma, &beta, &mean, &variance}, {&inPlace}, {kEps, 2, 0.25},
                     options)
                   .ok());
-        for (int64_t i = 0; i < x.liveElements(2); ++i) CHECK(inPlace.element(i) == y.element(i));
+        for (int64_t i = 0; i < x.liveElements(2); ++i) REQUIRE_EACH(inPlace.element(i) == y.element(i));
       }
     }
   }
@@ -78,10 +78,10 @@ void checkTrain(Tensor& x, int64_t capacity, int64_t rows, int activation) {
     CAPTURE(c);
     const Statistics s = statisticsOf(x, pixels, c);
     const double meanTolerance = kEpsilon * (2 * s.magnitude + n * s.magnitude);
-    CHECK(near(mean.element(c), s.mean, meanTolerance));
+    REQUIRE_EACH(near(mean.element(c), s.mean, meanTolerance));
     // Single squares carry the rounding of x - shift; what cancels costs a factor of 17 at worst (train.cc).
     const double varianceTolerance = kEpsilon * (17 * n + 8) * s.variance + meanTolerance * meanTolerance;
-    CHECK(near(variance.element(c), s.variance, varianceTolerance));
+    REQUIRE_EACH(near(variance.element(c), s.variance, varianceTolerance));
     const double scale = gamma.element(c) / std::sqrt(s.variance + kEps);
     const double relative = varianceTolerance / (s.variance + kEps) + 4 * kEpsilon;
     for (int64_t p = 0; p < pixels; ++p) {
@@ -89,7 +89,7 @@ void checkTrain(Tensor& x, int64_t capacity, int64_t rows, int activation) {
       const double expected = deviation * scale + beta.element(c);
       const double tolerance = std::abs(scale) * (meanTolerance + relative * std::abs(deviation)) +
                                3 * kEpsilon * (std::abs(deviation * scale) + std::abs(beta.element(c)));
-      REQUIRE(near(y.at(p, c), activation == 1 ? std::max(expected, 0.0) : expected, tolerance));
+      REQUIRE_EACH(near(y.at(p, c), activation == 1 ? std::max(expected, 0.0) : expected, tolerance));
     }
   }
 }
@@ -139,9 +139,9 @@ TEST_CASE("batchNorm.train: NaN stays in its channel") {
   CHECK(runOp("batchNorm.train", {&x, &gamma, &beta}, {&y, &mean, &variance}, {kEps, 0, 0}, {.capacity = 9, .rows = 9})
             .ok());
   for (int64_t c = 0; c < 5; ++c) {
-    CHECK(std::isnan(mean.element(c)) == (c == 3));
-    CHECK(std::isnan(variance.element(c)) == (c == 3));
-    for (int64_t p = 0; p < 36; ++p) CHECK(std::isnan(y.at(p, c)) == (c == 3));
+    REQUIRE_EACH(std::isnan(mean.element(c)) == (c == 3));
+    REQUIRE_EACH(std::isnan(variance.element(c)) == (c == 3));
+    for (int64_t p = 0; p < 36; ++p) REQUIRE_EACH(std::isnan(y.at(p, c)) == (c == 3));
   }
 }
 
@@ -175,10 +175,10 @@ void checkBackward(Tensor& x, int64_t capacity, int64_t rows, bool train, int ac
         runOp(op, {&x, &gamma, &mean, &variance, &dx, &beta}, {&dx, &dgamma, &dbeta, &sums}, {kEps, kind, 0.5}, options)
             .ok());
     for (int64_t c = 0; c < channels; ++c) {
-      REQUIRE(dgamma.element(c) == expectedGamma.element(c));
-      REQUIRE(dbeta.element(c) == expectedBeta.element(c));
-      REQUIRE(sums.element(c) == expectedSums.element(c));
-      for (int64_t p = 0; p < pixels; ++p) REQUIRE(dx.at(p, c) == expectedDx.at(p, c));
+      REQUIRE_EACH(dgamma.element(c) == expectedGamma.element(c));
+      REQUIRE_EACH(dbeta.element(c) == expectedBeta.element(c));
+      REQUIRE_EACH(sums.element(c) == expectedSums.element(c));
+      for (int64_t p = 0; p < pixels; ++p) REQUIRE_EACH(dx.at(p, c) == expectedDx.at(p, c));
     }
     return;
   }
@@ -196,14 +196,14 @@ void checkBackward(Tensor& x, int64_t capacity, int64_t rows, bool train, int ac
     }
     const double sumTolerance = kEpsilon * (n + 2) * sumMagnitude,
                  productTolerance = kEpsilon * (n + 6) * productMagnitude;
-    CHECK(near(dbeta.element(c), sum, sumTolerance));
-    CHECK(near(dgamma.element(c), product, productTolerance));
+    REQUIRE_EACH(near(dbeta.element(c), sum, sumTolerance));
+    REQUIRE_EACH(near(dgamma.element(c), product, productTolerance));
     for (int64_t p = 0; p < pixels; ++p) {
       const double xhat = (x.at(p, c) - mean.element(c)) * inverse, scale = gamma.element(c) * inverse;
       const double expected = train ? scale * (dy.at(p, c) - sum / n - xhat * product / n) : scale * dy.at(p, c);
       const double terms = std::abs(dy.at(p, c)) + (std::abs(sum) + std::abs(xhat * product)) / n;
       const double carried = (sumTolerance + std::abs(xhat) * productTolerance) / n;
-      REQUIRE(near(dx.at(p, c), expected, std::abs(scale) * (6 * kEpsilon * terms + carried)));
+      REQUIRE_EACH(near(dx.at(p, c), expected, std::abs(scale) * (6 * kEpsilon * terms + carried)));
     }
   }
 }
@@ -247,9 +247,9 @@ TEST_CASE("batchNorm.updateStatistics: in place, unbiased by the live rows") {
                 {&runningMean, &runningVariance}, {0.1, 6}, {.capacity = 4, .rows = 2})
               .ok());
     for (int64_t c = 0; c < channels; ++c) {
-      CHECK(near(runningMean.element(c), 0.9 * oldMean.element(c) + 0.1 * mean.element(c), 4 * kEpsilon));
-      CHECK(near(runningVariance.element(c), 0.9 * oldVariance.element(c) + 0.1 * variance.element(c) * 12 / 11,
-                 12 * kEpsilon));
+      REQUIRE_EACH(near(runningMean.element(c), 0.9 * oldMean.element(c) + 0.1 * mean.element(c), 4 * kEpsilon));
+      REQUIRE_EACH(near(runningVariance.element(c), 0.9 * oldVariance.element(c) + 0.1 * variance.element(c) * 12 / 11,
+                        12 * kEpsilon));
     }
   }
   Tensor mean = vectorOf(3, 1), variance = vectorOf(3, 2), runningMean = mean, runningVariance = mean;
@@ -258,7 +258,7 @@ TEST_CASE("batchNorm.updateStatistics: in place, unbiased by the live rows") {
   CHECK(runOp("batchNorm.updateStatistics", {&mean, &variance, &runningMean, &runningVariance},
               {&runningMean, &runningVariance}, {0.1, 1}, {})
             .ok());
-  for (int64_t c = 0; c < 3; ++c) CHECK(near(runningVariance.element(c), 0.9, kEpsilon));  // one value: no 0 / 0
+  for (int64_t c = 0; c < 3; ++c) REQUIRE_EACH(near(runningVariance.element(c), 0.9, kEpsilon));  // one value: no 0 / 0
 }
 
 TEST_CASE("batchNorm.fold: with and without bias") {
@@ -274,8 +274,8 @@ TEST_CASE("batchNorm.fold: with and without bias") {
       for (int64_t o = 0; o < outputs; ++o) {
         const double scale = gamma.element(o) / std::sqrt(variance.element(o) + kEps);
         const double old = biased ? bias.element(o) : 0;
-        CHECK(near(factor.element(o), scale, 6 * kEpsilon * std::abs(scale)));
-        CHECK(near(shift.element(o), (old - mean.element(o)) * scale + beta.element(o), 12 * kEpsilon));
+        REQUIRE_EACH(near(factor.element(o), scale, 6 * kEpsilon * std::abs(scale)));
+        REQUIRE_EACH(near(shift.element(o), (old - mean.element(o)) * scale + beta.element(o), 12 * kEpsilon));
       }
     }
   }

@@ -10,7 +10,7 @@
 namespace striate::test {
 namespace {
 
-// Calls visit(n, i, j, a, b, h, w, g) for every output pixel and tap that meets the image, group by group.
+// Calls visit(output, input, tap), pixels of y, x and the filter, for every output pixel and tap that meets the image.
 template <class Visit>
 void meet(const ConvCase& c, const Visit& visit) {
   for (int64_t n = 0; n < c.live(); ++n)
@@ -20,7 +20,8 @@ void meet(const ConvCase& c, const Visit& visit) {
           for (int64_t b = 0; b < c.kernelW; ++b) {
             const int64_t h = i * c.strideH - c.top + a * c.dilationH;
             const int64_t w = j * c.strideW - c.left + b * c.dilationW;
-            if (h >= 0 && h < c.h && w >= 0 && w < c.w) visit(n, i, j, a, b, h, w);
+            if (h >= 0 && h < c.h && w >= 0 && w < c.w)
+              visit((n * c.oh() + i) * c.ow() + j, (n * c.h + h) * c.w + w, a * c.kernelW + b);
           }
 }
 
@@ -34,9 +35,33 @@ int winogradEdge(const std::string& kernel) {
   return at == std::string::npos ? 0 : kernel[at + 11] - '0';
 }
 
+// Every live element of `actual` against its sum, which finish(pixel, channel, sum) completes: within `bound`, or that
+// of Winograd's tiles and `extra`.
+template <class Finish>
+void compare(Tensor& actual, int64_t rows, const ConvSums& sums, int edge, double bound, double extra,
+             const Finish& finish) {
+  const int64_t channels = actual.desc.channels(), pixels = actual.desc.livePixels(rows);
+  REQUIRE(static_cast<size_t>(pixels * channels) == sums.values.size());
+  const double* bounds = edge > 0 ? sums.winogradBounds[edge / 2 - 1].data() : nullptr;
+  const double* values = sums.values.data();
+  int64_t i = 0;
+  for (int64_t p = 0; p < pixels; ++p) {
+    const float* pixel = actual.pixel(p);
+    for (int64_t k = 0; k < channels; ++k, ++i) {
+      const double expected = finish(p, k, values[i]), most = bounds == nullptr ? bound : bounds[i] + extra;
+      if (!near(pixel[k], expected, most)) {
+        INFO("element ", i, " expected ", expected, " got ", pixel[k]);
+        REQUIRE(near(pixel[k], expected, most));
+      }
+    }
+  }
+}
+
+double sumAlone(int64_t, int64_t, double sum) { return sum; }
+
 }  // namespace
 
-void checkForward(const ConvCase& c, int algorithm) {
+void checkForward(const ConvCase& c, int algorithm, ConvExpected& expected) {
   ConvOperands t(c);
   std::vector<double> attributes = c.window();
   for (double v : {static_cast<double>(c.activation), 0.1, static_cast<double>(algorithm), 0.0})
@@ -46,39 +71,40 @@ void checkForward(const ConvCase& c, int algorithm) {
   INFO(c.text(), " ", kernel);
   REQUIRE(runOp("conv2d", in, {&t.y}, attributes, {c.images, c.live()}).ok());
   const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
-  std::vector<double> y(static_cast<size_t>(c.live() * c.oh() * c.ow() * c.filters));
-  meet(c, [&](int64_t n, int64_t i, int64_t j, int64_t a, int64_t b, int64_t h, int64_t w) {
-    for (int64_t o = 0; o < c.filters; ++o)
-      for (int64_t k = 0; k < inputs; ++k)
-        y[static_cast<size_t>(((n * c.oh() + i) * c.ow() + j) * c.filters + o)] +=
-            static_cast<double>(t.x.image(n, h, w, o / perGroup * inputs + k)) *
-            t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o) * (c.scale ? t.scale.element(o) : 1.0);
-  });
-  std::vector<double> bounds(y.size(), tolerance(static_cast<double>(c.kernelH * c.kernelW * inputs)));
-  if (const int edge = winogradEdge(kernel); edge > 0) {
-    bounds = winogradBound(
+  ConvSums& sums = expected.forward;
+  if (sums.values.empty()) {
+    sums.values.resize(static_cast<size_t>(c.live() * c.oh() * c.ow() * c.filters));
+    meet(c, [&](int64_t output, int64_t input, int64_t tap) {
+      const float* x = t.x.pixel(input);
+      double* y = &sums.values[static_cast<size_t>(output * c.filters)];
+      for (int64_t k = 0; k < c.channels; ++k) {
+        const int64_t first = k / inputs * perGroup;
+        const double value = x[k];
+        const float* weights = t.filter.pixel(tap * inputs + k % inputs);
+        for (int64_t o = first; o < first + perGroup; ++o) y[o] += value * weights[o];
+      }
+    });
+  }
+  const int edge = winogradEdge(kernel);
+  if (edge > 0 && sums.winogradBounds[edge / 2 - 1].empty()) {
+    sums.winogradBounds[edge / 2 - 1] = winogradBound(
         edge, {c.live(), c.h, c.w, c.channels, c.oh(), c.ow(), c.filters, c.top, c.left},
         [&](int64_t n, int64_t h, int64_t w, int64_t k) { return t.x.image(n, h, w, k); },
         [&](int64_t a, int64_t b, int64_t k, int64_t o) {
-          return t.filter.element(((a * 3 + b) * inputs + k) * c.filters + o) * (c.scale ? t.scale.element(o) : 1.0f);
+          return t.filter.pixel((a * 3 + b) * inputs + k)[o] * (c.scale ? t.scale.element(o) : 1.0f);
         });
-    for (double& bound : bounds) bound += 4 * kEpsilon;  // bias, residual, activation: values up to 2
   }
-  for (size_t i = 0; i < y.size(); ++i) {
-    const int64_t at = static_cast<int64_t>(i);
-    const double bound = bounds[i];
-    double expected = y[i];
-    if (c.bias) expected += t.bias.element(at % c.filters);
-    if (c.residual) expected += t.residual.element(at);
-    expected = activate(c.activation, 0.1, expected);
-    if (!near(t.y.element(at), expected, bound)) {
-      INFO("element ", at, " expected ", expected, " got ", t.y.element(at));
-      REQUIRE(near(t.y.element(at), expected, bound));
-    }
-  }
+  // Bias, residual, activation: values up to 2.
+  compare(t.y, c.live(), sums, edge, tolerance(static_cast<double>(c.kernelH * c.kernelW * inputs)), 4 * kEpsilon,
+          [&](int64_t p, int64_t o, double sum) {
+            if (c.scale) sum *= t.scale.element(o);
+            if (c.bias) sum += t.bias.element(o);
+            if (c.residual) sum += t.residual.pixel(p)[o];
+            return activate(c.activation, 0.1, sum);
+          });
 }
 
-void checkBackwardInput(const ConvCase& c, int algorithm) {
+void checkBackwardInput(const ConvCase& c, int algorithm, ConvExpected& expected) {
   ConvOperands t(c);
   t.y.randomize(5, c.live());
   Tensor dx({c.images, c.h, c.w, c.channels}, {true, c.gap});
@@ -88,34 +114,34 @@ void checkBackwardInput(const ConvCase& c, int algorithm) {
   INFO(c.text(), " ", kernel);
   REQUIRE(runOp("conv2d.backwardInput", {&t.y, &t.filter}, {&dx}, attributes, {c.images, c.live()}).ok());
   const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
-  std::vector<double> expected(static_cast<size_t>(c.live() * c.h * c.w * c.channels));
-  meet(c, [&](int64_t n, int64_t i, int64_t j, int64_t a, int64_t b, int64_t h, int64_t w) {
-    for (int64_t o = 0; o < c.filters; ++o)
-      for (int64_t k = 0; k < inputs; ++k)
-        expected[static_cast<size_t>(((n * c.h + h) * c.w + w) * c.channels + o / perGroup * inputs + k)] +=
-            static_cast<double>(t.y.image(n, i, j, o)) *
-            t.filter.element(((a * c.kernelW + b) * inputs + k) * c.filters + o);
-  });
-  std::vector<double> bounds(expected.size(), tolerance(static_cast<double>(c.kernelH * c.kernelW * perGroup)));
-  if (const int edge = winogradEdge(kernel); edge > 0) {
-    bounds = winogradBound(
+  ConvSums& sums = expected.backwardInput;
+  if (sums.values.empty()) {
+    sums.values.resize(static_cast<size_t>(c.live() * c.h * c.w * c.channels));
+    meet(c, [&](int64_t output, int64_t input, int64_t tap) {
+      const float* dy = t.y.pixel(output);
+      double* result = &sums.values[static_cast<size_t>(input * c.channels)];
+      for (int64_t k = 0; k < c.channels; ++k) {
+        const int64_t first = k / inputs * perGroup;
+        const float* weights = t.filter.pixel(tap * inputs + k % inputs);
+        double sum = 0;
+        for (int64_t o = first; o < first + perGroup; ++o) sum += static_cast<double>(dy[o]) * weights[o];
+        result[k] += sum;
+      }
+    });
+  }
+  const int edge = winogradEdge(kernel);
+  if (edge > 0 && sums.winogradBounds[edge / 2 - 1].empty()) {
+    sums.winogradBounds[edge / 2 - 1] = winogradBound(
         edge, {c.live(), c.oh(), c.ow(), c.filters, c.h, c.w, c.channels, 2 - c.top, 2 - c.left},
         [&](int64_t n, int64_t i, int64_t j, int64_t o) { return t.y.image(n, i, j, o); },
         [&](int64_t a, int64_t b, int64_t o, int64_t k) {
-          return t.filter.element((((2 - a) * 3 + 2 - b) * inputs + k) * c.filters + o);
+          return t.filter.pixel(((2 - a) * 3 + 2 - b) * inputs + k)[o];
         });
   }
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const int64_t at = static_cast<int64_t>(i);
-    const double bound = bounds[i];
-    if (!near(dx.element(at), expected[i], bound)) {
-      INFO("element ", at, " expected ", expected[i], " got ", dx.element(at));
-      REQUIRE(near(dx.element(at), expected[i], bound));
-    }
-  }
+  compare(dx, c.live(), sums, edge, tolerance(static_cast<double>(c.kernelH * c.kernelW * perGroup)), 0, sumAlone);
 }
 
-void checkBackwardFilter(const ConvCase& c, int algorithm) {
+void checkBackwardFilter(const ConvCase& c, int algorithm, ConvExpected& expected) {
   ConvOperands t(c);
   t.y.randomize(5, c.live());
   Tensor dfilter({c.kernelH, c.kernelW, c.channels / c.groups, c.filters}, {false, c.gap});
@@ -125,36 +151,37 @@ void checkBackwardFilter(const ConvCase& c, int algorithm) {
   INFO(c.text(), " ", kernel);
   REQUIRE(runOp("conv2d.backwardFilter", {&t.x, &t.y}, {&dfilter}, attributes, {c.images, c.live()}).ok());
   const int64_t perGroup = c.filters / c.groups, inputs = c.channels / c.groups;
-  std::vector<double> expected(static_cast<size_t>(c.kernelH * c.kernelW * inputs * c.filters));
-  meet(c, [&](int64_t n, int64_t i, int64_t j, int64_t a, int64_t b, int64_t h, int64_t w) {
-    for (int64_t o = 0; o < c.filters; ++o)
-      for (int64_t k = 0; k < inputs; ++k)
-        expected[static_cast<size_t>(((a * c.kernelW + b) * inputs + k) * c.filters + o)] +=
-            static_cast<double>(t.y.image(n, i, j, o)) * t.x.image(n, h, w, o / perGroup * inputs + k);
-  });
-  std::vector<double> bounds(expected.size(), tolerance(static_cast<double>(c.live() * c.oh() * c.ow())));
-  if (const int edge = winogradEdge(kernel); edge > 0) {
-    bounds = winogradFilterBound(
+  ConvSums& sums = expected.backwardFilter;
+  if (sums.values.empty()) {
+    sums.values.resize(static_cast<size_t>(c.kernelH * c.kernelW * inputs * c.filters));
+    meet(c, [&](int64_t output, int64_t input, int64_t tap) {
+      const float* x = t.x.pixel(input);
+      const float* dy = t.y.pixel(output);
+      for (int64_t k = 0; k < c.channels; ++k) {
+        const int64_t first = k / inputs * perGroup;
+        const double value = x[k];
+        double* result = &sums.values[static_cast<size_t>((tap * inputs + k % inputs) * c.filters)];
+        for (int64_t o = first; o < first + perGroup; ++o) result[o] += value * dy[o];
+      }
+    });
+  }
+  const int edge = winogradEdge(kernel);
+  if (edge > 0 && sums.winogradBounds[edge / 2 - 1].empty()) {
+    sums.winogradBounds[edge / 2 - 1] = winogradFilterBound(
         edge, {c.live(), c.h, c.w, c.channels, c.oh(), c.ow(), c.filters, c.top, c.left},
         [&](int64_t n, int64_t h, int64_t w, int64_t k) { return t.x.image(n, h, w, k); },
         [&](int64_t n, int64_t i, int64_t j, int64_t o) { return t.y.image(n, i, j, o); });
   }
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const int64_t at = static_cast<int64_t>(i);
-    const double bound = bounds[i];
-    if (!near(dfilter.element(at), expected[i], bound)) {
-      INFO("element ", at, " expected ", expected[i], " got ", dfilter.element(at));
-      REQUIRE(near(dfilter.element(at), expected[i], bound));
-    }
-  }
+  compare(dfilter, 1, sums, edge, tolerance(static_cast<double>(c.live() * c.oh() * c.ow())), 0, sumAlone);
 }
 
 void checkScaled(ConvCase c) {
   c.scale = true;
+  ConvExpected expected;
   for (int algorithm : {0, 1}) {
     for (bool constant : {false, true}) {
       c.constant = constant;
-      checkForward(c, algorithm);
+      checkForward(c, algorithm, expected);
     }
   }
 }
@@ -162,15 +189,16 @@ void checkScaled(ConvCase c) {
 void checkAll(ConvCase c) {
   const bool square3 = c.kernelH == 3 && c.kernelW == 3 && c.strideH == 1 && c.strideW == 1 && c.dilationH == 1 &&
                        c.dilationW == 1 && c.groups == 1;
+  ConvExpected expected;
   for (int algorithm : {0, 1, 2}) {
     if (algorithm == 2 && !square3) continue;  // as algorithm 0
     c.constant = algorithm == 1;
-    checkForward(c, algorithm);
-    checkBackwardInput(c, algorithm);
+    checkForward(c, algorithm, expected);
+    checkBackwardInput(c, algorithm, expected);
     c.constant = !c.constant;
-    checkForward(c, algorithm);
-    checkBackwardInput(c, algorithm);
-    checkBackwardFilter(c, algorithm);
+    checkForward(c, algorithm, expected);
+    checkBackwardInput(c, algorithm, expected);
+    checkBackwardFilter(c, algorithm, expected);
   }
 }
 

@@ -59,9 +59,21 @@ struct ConvOperands {
   }
 };
 
-void checkForward(const ConvCase& c, int algorithm);
-void checkBackwardInput(const ConvCase& c, int algorithm);
-void checkBackwardFilter(const ConvCase& c, int algorithm);
+// The sums of one direction in double, and how far a Winograd kernel may be from them.
+struct ConvSums {
+  std::vector<double> values;
+  std::vector<double> winogradBounds[2];  // of tiles of 2x2 and of 4x4
+};
+
+// Filled by the first check that needs it. Neither the algorithm nor what is constant makes a difference: one serves
+// all checks of a case.
+struct ConvExpected {
+  ConvSums forward, backwardInput, backwardFilter;
+};
+
+void checkForward(const ConvCase& c, int algorithm, ConvExpected& expected);
+void checkBackwardInput(const ConvCase& c, int algorithm, ConvExpected& expected);
+void checkBackwardFilter(const ConvCase& c, int algorithm, ConvExpected& expected);
 // The three directions with every algorithm, the filter constant and not.
 void checkAll(ConvCase c);
 // Forward with a scale per filter: the gradients know none.

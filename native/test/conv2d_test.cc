@@ -182,9 +182,10 @@ TEST_CASE("conv2d: im2col in several chunks of images") {
                    .bottom = 2,
                    .left = 2,
                    .right = 2};
-  checkForward(c, 1);
-  checkBackwardInput(c, 1);
-  checkBackwardFilter(c, 1);
+  ConvExpected expected;
+  checkForward(c, 1, expected);
+  checkBackwardInput(c, 1, expected);
+  checkBackwardFilter(c, 1, expected);
 }
 
 }  // namespace striate::test

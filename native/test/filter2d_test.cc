@@ -62,7 +62,7 @@ void checkForward(const Case& c) {
             }
           }
           const double bound = kEpsilon * static_cast<double>(c.kernelH * c.kernelW + c.kernelW + 3) * magnitude;
-          REQUIRE(near(y.image(n, i, j, k), sum, bound));
+          REQUIRE_EACH(near(y.image(n, i, j, k), sum, bound));
         }
       }
     }
@@ -102,7 +102,7 @@ void checkGradients(const Case& c) {
   }
   for (size_t i = 0; i < toInput.size(); ++i) {
     const double bound = kEpsilon * static_cast<double>(c.kernelH * c.kernelW * (c.kernelH * c.kernelW + 1));
-    REQUIRE(near(dx.element(static_cast<int64_t>(i)), toInput[i], bound));
+    REQUIRE_EACH(near(dx.element(static_cast<int64_t>(i)), toInput[i], bound));
   }
 }
 

@@ -37,7 +37,7 @@ void check(const Case& c) {
           const int64_t h = i * c.strideH - c.top + q / (c.kernelW * c.channels) * c.dilationH;
           const int64_t w = j * c.strideW - c.left + q / c.channels % c.kernelW * c.dilationW;
           const bool inside = h >= 0 && h < c.h && w >= 0 && w < c.w;
-          REQUIRE(columns.image(n, i, j, q) == (inside ? x.image(n, h, w, q % c.channels) : 0.0f));
+          REQUIRE_EACH(columns.image(n, i, j, q) == (inside ? x.image(n, h, w, q % c.channels) : 0.0f));
           if (inside)
             sum[static_cast<size_t>(((n * c.h + h) * c.w + w) * c.channels + q % c.channels)] +=
                 gradient.image(n, i, j, q);
@@ -46,7 +46,7 @@ void check(const Case& c) {
     }
   }
   for (size_t i = 0; i < sum.size(); ++i) {
-    REQUIRE(near(back.element(static_cast<int64_t>(i)), sum[i], kEpsilon * static_cast<double>(depth + 1)));
+    REQUIRE_EACH(near(back.element(static_cast<int64_t>(i)), sum[i], kEpsilon * static_cast<double>(depth + 1)));
   }
 }
 

@@ -32,7 +32,7 @@ void checkCrossEntropy(Tensor& logits, Tensor& labels, int64_t capacity, int64_t
     for (int64_t c = 0; c < channels; ++c) {
       const double probability = std::exp(logits.at(p, c) - maximum) / total;
       const double relative = kEpsilon * (6 + 2 * (maximum - logits.at(p, c)) + static_cast<double>(channels));
-      REQUIRE(near(probabilities.at(p, c), probability, relative * probability + 1e-37));
+      REQUIRE_EACH(near(probabilities.at(p, c), probability, relative * probability + 1e-37));
     }
   }
   CHECK(near(loss.element(0), expected, tolerance + kEpsilon * std::abs(expected)));
@@ -43,7 +43,7 @@ void checkCrossEntropy(Tensor& logits, Tensor& labels, int64_t capacity, int64_t
     for (int64_t c = 0; c < channels; ++c) {
       const double hot = labels.data<int32_t>()[p] == c ? 1 : 0;
       const double gradient = (probabilities.at(p, c) - hot) * 1.75 / n;
-      REQUIRE(near(dlogits.at(p, c), gradient, 3 * kEpsilon * std::abs(gradient)));
+      REQUIRE_EACH(near(dlogits.at(p, c), gradient, 3 * kEpsilon * std::abs(gradient)));
     }
   }
 }
@@ -111,7 +111,7 @@ void checkSquaredError(Tensor& prediction, Tensor& target, int64_t capacity, int
   CHECK(runOp("meanSquaredError.backward", {&prediction, &target, &dloss}, {&gradient}, {}, options).ok());
   for (int64_t i = 0; i < count; ++i) {
     const double g = 2 * (double(prediction.element(i)) - target.element(i)) * -0.75 / static_cast<double>(count);
-    REQUIRE(near(gradient.element(i), g, 4 * kEpsilon * std::abs(g)));
+    REQUIRE_EACH(near(gradient.element(i), g, 4 * kEpsilon * std::abs(g)));
   }
 }
 

@@ -58,8 +58,8 @@ void check(const Window& window, int64_t channels, int64_t gap, int64_t capacity
   CHECK(runOp("maxPool2d", {&x}, {&y}, window.attributes(), run).ok());
   Tensor none;
   CHECK(runOp("maxPool2d.backward", {&x, &dy}, {&dx, &none}, backwardAttributes(window, 0), run).ok());
-  for (int64_t i = 0; i < y.liveElements(rows); ++i) REQUIRE(same(y.element(i), expectedY.element(i)));
-  for (int64_t i = 0; i < x.liveElements(rows); ++i) REQUIRE(dx.element(i) == expectedDx.element(i));
+  for (int64_t i = 0; i < y.liveElements(rows); ++i) REQUIRE_EACH(same(y.element(i), expectedY.element(i)));
+  for (int64_t i = 0; i < x.liveElements(rows); ++i) REQUIRE_EACH(dx.element(i) == expectedDx.element(i));
   if (withNan) return;
   // Behind a leaky relu, and with channel sums. Integers and their quarters: exact in any order.
   Tensor sums({channels}, {.batched = false});
@@ -67,11 +67,11 @@ void check(const Window& window, int64_t channels, int64_t gap, int64_t capacity
   std::vector<double> expectedSums(static_cast<size_t>(channels));
   for (int64_t i = 0; i < x.liveElements(rows); ++i) {
     const double expected = (x.element(i) <= 0 ? 0.25 : 1) * static_cast<double>(expectedDx.element(i));
-    REQUIRE(static_cast<double>(dx.element(i)) == expected);
+    REQUIRE_EACH(static_cast<double>(dx.element(i)) == expected);
     expectedSums[static_cast<size_t>(i % channels)] += expected;
   }
   for (int64_t c = 0; c < channels; ++c) {
-    REQUIRE(static_cast<double>(sums.element(c)) == expectedSums[static_cast<size_t>(c)]);
+    REQUIRE_EACH(static_cast<double>(sums.element(c)) == expectedSums[static_cast<size_t>(c)]);
   }
 }
 

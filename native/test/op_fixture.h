@@ -1,8 +1,9 @@
-// Runs an op as the Program runner does, between guards. Every run happens three times, on one thread in both orders of
-// the tasks and on several threads, and must give the same bits; what an op may not write must keep its bits too:
-// operands, gaps between strided pixels, rows
-// beyond the live ones, bands before and behind. Unused memory holds NaN, so that reading it shows.
+// Runs an op as the Program runner does, between guards. Every run happens twice, on one thread that begins with the
+// last task and on several that begin with the first, and must give the same bits; what an op may not write must keep
+// its bits too: operands, gaps between strided pixels, rows beyond the live ones, bands before and behind. Unused
+// memory holds NaN, so that reading it shows.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -34,8 +35,12 @@ class Tensor {
   T& at(int64_t pixel, int64_t channel) {
     return data<T>()[pixel * desc.pixelStride + channel];
   }
+  float* pixel(int64_t p) { return data() + p * desc.pixelStride; }
   // Element i in row-major order.
-  float& element(int64_t i) { return at(i / desc.channels(), i % desc.channels()); }
+  float& element(int64_t i) {
+    if (desc.pixelStride == desc.channels()) return data()[i];
+    return at(i / desc.channels(), i % desc.channels());
+  }
   float& image(int64_t n, int64_t h, int64_t w, int64_t c) { return at((n * desc.dims[1] + h) * desc.dims[2] + w, c); }
   int64_t liveElements(int64_t rows) const { return desc.livePixels(rows) * desc.liveChannels(rows); }
 
@@ -44,8 +49,8 @@ class Tensor {
   Tensor& fill(float value, int64_t rows);
 
   std::vector<std::byte>& bytes() { return bytes_; }
-  // Whether byte i belongs to a live element.
-  std::vector<bool> liveBytes(int64_t rows) const;
+  // All bytes, with those of the live elements taken from `other`, bytes of a tensor like this one.
+  std::vector<std::byte> withLiveBytesOf(const std::vector<std::byte>& other, int64_t rows) const;
 
  private:
   int64_t offset_ = 0;
@@ -76,7 +81,17 @@ std::string kernelOf(const char* name, std::vector<Tensor*> in, std::vector<Tens
 double activate(int code, double slope, double x);
 
 // Equal within `tolerance`, or both NaN, or the same infinity.
-bool near(float actual, double expected, double tolerance);
+inline bool near(float actual, double expected, double tolerance) {
+  if (std::isnan(expected)) return std::isnan(actual);
+  if (std::isinf(expected)) return static_cast<double>(actual) == expected;
+  return std::abs(static_cast<double>(actual) - expected) <= tolerance;
+}
+
+// REQUIRE for what is asked of every element: doctest, which takes its time over each question, hears of failures only.
+#define REQUIRE_EACH(...)                     \
+  do {                                        \
+    if (!(__VA_ARGS__)) REQUIRE(__VA_ARGS__); \
+  } while (false)
 
 inline constexpr double kEpsilon = 1.1920929e-07;
 

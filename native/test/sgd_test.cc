@@ -23,8 +23,8 @@ void checkSgd(std::vector<int64_t> dims, int64_t gap, bool slots, bool nesterov)
     const double g = gradient.element(i) + weightDecay * oldParameter.element(i);
     const double v = momentum * oldVelocity.element(i) + g;
     const double direction = !slots ? g : nesterov ? g + momentum * v : v;
-    if (slots) REQUIRE(near(velocity.element(i), v, 8 * kEpsilon));
-    REQUIRE(near(parameter.element(i), oldParameter.element(i) - rate * direction, 4 * kEpsilon));
+    if (slots) REQUIRE_EACH(near(velocity.element(i), v, 8 * kEpsilon));
+    REQUIRE_EACH(near(parameter.element(i), oldParameter.element(i) - rate * direction, 4 * kEpsilon));
   }
 }
 

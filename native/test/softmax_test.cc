@@ -23,7 +23,7 @@ void checkSoftmax(Tensor& x, Tensor& y, int64_t capacity, int64_t rows) {
       const double expected = std::exp(x.at(p, c) - maximum) / total;
       // exp turns the rounding of its argument into a relative error; the sum has as many terms as there are channels.
       const double relative = kEpsilon * (6 + 2 * (maximum - x.at(p, c)) + static_cast<double>(channels));
-      REQUIRE(near(y.at(p, c), expected, relative * expected + 1e-37));
+      REQUIRE_EACH(near(y.at(p, c), expected, relative * expected + 1e-37));
     }
   }
 }
@@ -80,7 +80,7 @@ TEST_CASE("softmax.backward: any number of channels, strided") {
         for (int64_t c = 0; c < channels; ++c) {
           const double tolerance = kEpsilon * (static_cast<double>(channels + 1) * magnitude +
                                                2 * (std::abs(dy.at(p, c)) + std::abs(inner)));
-          CHECK(near(dx.at(p, c), y.at(p, c) * (dy.at(p, c) - inner), std::abs(y.at(p, c)) * tolerance));
+          REQUIRE_EACH(near(dx.at(p, c), y.at(p, c) * (dy.at(p, c) - inner), std::abs(y.at(p, c)) * tolerance));
         }
       }
     }

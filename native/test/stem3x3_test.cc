@@ -8,6 +8,7 @@ namespace striate::test {
 namespace {
 
 void checkStem3x3(ConvCase c) {
+  ConvExpected expected;
   for (const bool constant : {true, false}) {
     c.constant = constant;
     ConvOperands t(c);
@@ -17,7 +18,7 @@ void checkStem3x3(ConvCase c) {
         kernelOf("conv2d", {&t.x, &t.filter, &t.bias, &t.residual, &t.scale}, {&t.y}, attributes, c.images);
     INFO(c.text(), " ", kernel);
     REQUIRE(kernel.find("_stem3x3_") != std::string::npos);
-    checkForward(c, 0);
+    checkForward(c, 0, expected);
   }
 }
 

@@ -49,12 +49,15 @@ void check(const Case& c) {
                 {.capacity = capacity, .rows = live, .packedBudget = c.budget})
               .ok());
   const double bound = kEpsilon * (static_cast<double>(k) + 4) * std::max(1.0, std::sqrt(static_cast<double>(k)));
+  // Steps from a row to the next, and along the sum.
+  const int64_t aRow = c.transposeA ? 1 : a.desc.pixelStride, aStep = c.transposeA ? a.desc.pixelStride : 1;
+  const int64_t bColumn = c.transposeB ? b.desc.pixelStride : 1, bStep = c.transposeB ? 1 : b.desc.pixelStride;
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < c.n; ++j) {
+      const float* left = a.data() + i * aRow;
+      const float* right = b.data() + j * bColumn;
       double sum = 0;
-      for (int64_t q = 0; q < k; ++q) {
-        sum += static_cast<double>(c.transposeA ? a.at(q, i) : a.at(i, q)) * (c.transposeB ? b.at(j, q) : b.at(q, j));
-      }
+      for (int64_t q = 0; q < k; ++q) sum += static_cast<double>(left[q * aStep]) * right[q * bStep];
       if (scaled) sum *= scale.element(j);
       if (c.bias) sum += bias.at(0, j);
       if (c.residual) sum += residual.at(i, j);

@@ -58,7 +58,7 @@ Tensor::Tensor(std::vector<int64_t> dims, TensorOptions options) : offset_(optio
   desc.batched = options.batched;
   const int64_t extent = (desc.pixels() - 1) * desc.pixelStride + desc.channels();
   bytes_.assign(static_cast<size_t>((offset_ + extent + kBand) * sizeOf(options.dtype)),
-                std::byte{0xff});  // NaN, -1, 255
+                0xff);  // NaN, -1, 255
 }
 
 Tensor& Tensor::randomize(uint32_t seed, int64_t rows, int steps) {
@@ -78,9 +78,9 @@ Tensor& Tensor::fill(float value, int64_t rows) {
   return *this;
 }
 
-std::vector<std::byte> Tensor::withLiveBytesOf(const std::vector<std::byte>& other, int64_t rows) const {
+std::vector<uint8_t> Tensor::withLiveBytesOf(const std::vector<uint8_t>& other, int64_t rows) const {
   const int64_t size = sizeOf(desc.dtype);
-  std::vector<std::byte> bytes = bytes_;
+  std::vector<uint8_t> bytes = bytes_;
   for (int64_t p = 0; p < desc.livePixels(rows); ++p)
     std::copy_n(other.begin() + (offset_ + p * desc.pixelStride) * size, desc.liveChannels(rows) * size,
                 bytes.begin() + (offset_ + p * desc.pixelStride) * size);
@@ -105,7 +105,7 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
   for (Tensor* tensor : in) inPointers.push_back(pointerOf(tensor));
   for (Tensor* tensor : out) outPointers.push_back(pointerOf(tensor));
 
-  std::vector<std::vector<std::byte>> inBefore, outBefore, outFirst;
+  std::vector<std::vector<uint8_t>> inBefore, outBefore, outFirst;
   for (Tensor* tensor : in) inBefore.push_back(tensor->bytes());
   for (Tensor* tensor : out) outBefore.push_back(tensor->bytes());
 

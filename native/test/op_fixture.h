@@ -48,13 +48,13 @@ class Tensor {
   Tensor& randomize(uint32_t seed, int64_t rows, int steps = 0);
   Tensor& fill(float value, int64_t rows);
 
-  std::vector<std::byte>& bytes() { return bytes_; }
+  std::vector<uint8_t>& bytes() { return bytes_; }
   // All bytes, with those of the live elements taken from `other`, bytes of a tensor like this one.
-  std::vector<std::byte> withLiveBytesOf(const std::vector<std::byte>& other, int64_t rows) const;
+  std::vector<uint8_t> withLiveBytesOf(const std::vector<uint8_t>& other, int64_t rows) const;
 
  private:
   int64_t offset_ = 0;
-  std::vector<std::byte> bytes_;
+  std::vector<uint8_t> bytes_;
 };
 
 struct RunOptions {

@@ -37,22 +37,32 @@ inline WinogradMatrices winogradMatrices(int edge) {
           {1, 1, 1, 1, 1, 0, 0, a, a, b, b, 0, 0, 0.5, 0.5, 2, 2, 0, 0, a / 2, a / 2, 2 * b, 2 * b, 1}};
 }
 
+inline void addProducts(const std::vector<double>& a, const std::vector<double>& b, std::vector<double>& sums) {
+  const double *left = a.data(), *right = b.data();
+  double* sum = sums.data();
+  for (size_t p = 0; p < sums.size(); ++p) sum[p] += left[p] * right[p];
+}
+
 // T in T^t for a matrix of `rows` x `columns`, or (transposed) for its transpose.
 inline std::vector<double> mapBothWays(const std::vector<double>& t, int rows, int columns, bool transposed,
                                        const std::vector<double>& in) {
   const int to = transposed ? columns : rows, from = transposed ? rows : columns;
-  const auto entry = [&](int i, int k) {
-    return t[static_cast<size_t>(transposed ? k * columns + i : i * columns + k)];
-  };
+  const int row = transposed ? 1 : columns, step = transposed ? columns : 1;
   std::vector<double> half(static_cast<size_t>(to * from)), out(static_cast<size_t>(to * to));
   for (int i = 0; i < to; ++i)
-    for (int j = 0; j < from; ++j)
-      for (int k = 0; k < from; ++k)
-        half[static_cast<size_t>(i * from + j)] += entry(i, k) * in[static_cast<size_t>(k * from + j)];
+    for (int j = 0; j < from; ++j) {
+      const double *left = &t[static_cast<size_t>(i * row)], *right = &in[static_cast<size_t>(j)];
+      double sum = 0;
+      for (int k = 0; k < from; ++k) sum += left[k * step] * right[k * from];
+      half[static_cast<size_t>(i * from + j)] = sum;
+    }
   for (int i = 0; i < to; ++i)
-    for (int j = 0; j < to; ++j)
-      for (int k = 0; k < from; ++k)
-        out[static_cast<size_t>(i * to + j)] += half[static_cast<size_t>(i * from + k)] * entry(j, k);
+    for (int j = 0; j < to; ++j) {
+      const double *left = &half[static_cast<size_t>(i * from)], *right = &t[static_cast<size_t>(j * row)];
+      double sum = 0;
+      for (int k = 0; k < from; ++k) sum += left[k] * right[k * step];
+      out[static_cast<size_t>(i * to + j)] = sum;
+    }
   return out;
 }
 
@@ -90,8 +100,7 @@ std::vector<double> winogradBound(int edge, const WinogradSizes& s, const Source
             }
           const std::vector<double> v = mapBothWays(m.bt, span, span, false, d);
           for (int64_t k = 0; k < s.columns; ++k)
-            for (size_t p = 0; p < points; ++p)
-              sums[static_cast<size_t>(k)][p] += v[p] * u[static_cast<size_t>(c * s.columns + k)][p];
+            addProducts(v, u[static_cast<size_t>(c * s.columns + k)], sums[static_cast<size_t>(k)]);
         }
         for (int64_t k = 0; k < s.columns; ++k) {
           const std::vector<double> y = mapBothWays(m.at, edge, span, false, sums[static_cast<size_t>(k)]);
@@ -133,8 +142,7 @@ std::vector<double> winogradFilterBound(int edge, const WinogradSizes& s, const 
             }
           const std::vector<double> v = mapBothWays(m.bt, span, span, false, d);
           for (int64_t k = 0; k < s.columns; ++k)
-            for (size_t p = 0; p < points; ++p)
-              sums[static_cast<size_t>(c * s.columns + k)][p] += v[p] * gradients[static_cast<size_t>(k)][p];
+            addProducts(v, gradients[static_cast<size_t>(k)], sums[static_cast<size_t>(c * s.columns + k)]);
         }
       }
   std::vector<double> bound(static_cast<size_t>(9 * s.channels * s.columns));

@@ -2,6 +2,7 @@
 // error must stay within the bound that native/kernels/winograd/conv.cc derives.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -86,20 +87,30 @@ double worstError(const Trial& trial, int edge, const Values& values, const Weig
   const std::vector<double> bound = winogradBound(
       edge, {trial.images, trial.h, trial.w, trial.channels, oh, ow, trial.columns, trial.top, trial.left}, source,
       weight);
+  std::vector<double> taps;  // [3][3][channels][columns]
+  for (int64_t a = 0; a < 3; ++a)
+    for (int64_t b = 0; b < 3; ++b)
+      for (int64_t c = 0; c < trial.channels; ++c)
+        for (int64_t k = 0; k < trial.columns; ++k) taps.push_back(weight(a, b, c, k));
   double worst = 0;
   size_t at = 0;
+  std::vector<double> sums(static_cast<size_t>(trial.columns));
   for (int64_t n = 0; n < trial.images; ++n)
     for (int64_t i = 0; i < oh; ++i)
-      for (int64_t j = 0; j < ow; ++j)
-        for (int64_t k = 0; k < trial.columns; ++k, ++at) {
-          double sum = 0;
-          for (int64_t a = 0; a < 3; ++a)
-            for (int64_t b = 0; b < 3; ++b) {
-              const int64_t h = i - trial.top + a, w = j - trial.left + b;
-              if (h < 0 || h >= trial.h || w < 0 || w >= trial.w) continue;
-              for (int64_t c = 0; c < trial.channels; ++c)
-                sum += static_cast<double>(source(n, h, w, c)) * static_cast<double>(weight(a, b, c, k));
+      for (int64_t j = 0; j < ow; ++j) {
+        std::fill(sums.begin(), sums.end(), 0.0);
+        for (int64_t a = 0; a < 3; ++a)
+          for (int64_t b = 0; b < 3; ++b) {
+            const int64_t h = i - trial.top + a, w = j - trial.left + b;
+            if (h < 0 || h >= trial.h || w < 0 || w >= trial.w) continue;
+            const double* row = &taps[static_cast<size_t>((a * 3 + b) * trial.channels * trial.columns)];
+            for (int64_t c = 0; c < trial.channels; ++c, row += trial.columns) {
+              const double value = source(n, h, w, c);
+              double* sum = sums.data();
+              for (int64_t k = 0; k < trial.columns; ++k) sum[k] += value * row[k];
             }
+          }
+        for (const double sum : sums) {
           const double error = std::abs(static_cast<double>(y[at]) - sum);
           if (!(error <= bound[at])) {
             INFO(trial.text(), " edge ", edge, " element ", at, " expected ", sum, " got ", y[at], " bound ",
@@ -107,7 +118,9 @@ double worstError(const Trial& trial, int edge, const Values& values, const Weig
             REQUIRE(error <= bound[at]);
           }
           if (bound[at] > 0) worst = std::max(worst, error / bound[at]);
+          ++at;
         }
+      }
   return worst;
 }
 

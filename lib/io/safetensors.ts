@@ -6,6 +6,7 @@
 import { endianness } from "node:os";
 import { elementCount, type Tensor, type TensorData } from "../data/tensor.js";
 import { OptionError, reasonOf, ShapeError } from "../errors.js";
+import { allocated } from "../memory.js";
 import { FormatError } from "./errors.js";
 import { decodeBfloat16, decodeFloat16 } from "./halfFloat.js";
 import { isJsonObject, parseJson, showJson, type JsonObject, type JsonValue } from "./json.js";
@@ -124,7 +125,7 @@ function parseHeader(source: string, bytes: Uint8Array): { header: JsonObject; d
 function decode(source: string, entry: Entry, bytes: Uint8Array): TensorData {
   const { target, read, bytes: size } = dtypes[entry.dtype];
   const count = bytes.length / size;
-  const data = new target(count);
+  const data = allocated("safetensors", count * target.BYTES_PER_ELEMENT, () => new target(count));
   if (size === data.BYTES_PER_ELEMENT && entry.dtype !== "U32" && endianness() === "LE") {
     new Uint8Array(data.buffer).set(bytes);
     return data;
@@ -235,7 +236,8 @@ export function writeSafetensors(
       `safetensors: the header may have ${maxHeaderBytes} bytes at most, got ${headerBytes}`,
     );
   }
-  const file = new Uint8Array(8 + headerBytes + offset);
+  const size = 8 + headerBytes + offset;
+  const file = allocated("safetensors", size, () => new Uint8Array(size));
   new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
   file.fill(0x20, 8, 8 + headerBytes);
   file.set(header, 8);

@@ -1,6 +1,7 @@
 /** Where the time of a run goes, step by step. */
 import type { Executable, InputArray, StepExplanation } from "../backend/backend.js";
 import type { Program, Step } from "../graph/program.js";
+import { allocated, newFloats } from "../memory.js";
 import { RandomStream } from "../random/philox.js";
 import { stepFlops, stepName } from "./explain.js";
 
@@ -75,9 +76,10 @@ function randomInputs(program: Program): InputArray[] {
   const random = new RandomStream(0, "profile");
   const inputs = program.storages.filter(({ kind }) => kind === "input");
   return inputs.map(({ dtype, size }) => {
-    if (dtype === "i32") return new Int32Array(size);
-    const values = dtype === "u8" ? new Uint8Array(size) : new Float32Array(size);
-    for (let i = 0; i < size; i++) values[i] = dtype === "u8" ? random.integer(256) : random.float();
+    if (dtype === "i32") return allocated("profile", 4 * size, () => new Int32Array(size));
+    const bytes = dtype === "u8";
+    const values = bytes ? allocated("profile", size, () => new Uint8Array(size)) : newFloats("profile", size);
+    for (let i = 0; i < size; i++) values[i] = bytes ? random.integer(256) : random.float();
     return values;
   });
 }

@@ -104,7 +104,7 @@ export class ReferenceState implements State {
     memory.lock.acquireRead();
     try {
       memory.checkUsable();
-      return tensors.map((tensor) => new Float32Array(tensor));
+      return tensors.map((tensor) => allocated("state", tensor.byteLength, () => new Float32Array(tensor)));
     } finally {
       memory.lock.releaseRead();
     }

@@ -74,7 +74,8 @@ const retryAfter = 1;
 export function imageServer(options: ServerOptions): FastifyInstance {
   const { engine, classes, capacity = 128, batch = 1, limits = defaultLimits } = options;
   const batcher = batch > 1 ? new Batcher(engine, batch) : undefined;
-  const decoders = new Line(availableParallelism());
+  // A core is left to the event loop where there are several: decoders are its equals when cores are given out.
+  const decoders = new Line(Math.max(1, availableParallelism() - 1));
   const count = { inside: 0, answered: 0, refused: 0, left: 0 };
   const guests = new WeakMap<FastifyRequest, Guest>();
 

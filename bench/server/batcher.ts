@@ -13,6 +13,8 @@ interface Item {
 export class Batcher {
   private waiting: Item[] = [];
   private underWay = 0;
+  /** Memory of batches that are over, for the next: new memory by the megabyte makes V8 collect all the time. */
+  private readonly spare: Uint8Array[] = [];
 
   /**
    * @param most images in a batch
@@ -63,7 +65,8 @@ export class Batcher {
   private async run(batch: readonly Item[]): Promise<void> {
     const { engine } = this;
     const size = batch[0]!.image.length;
-    const images = new Uint8Array(batch.length * size);
+    const memory = this.spare.pop() ?? new Uint8Array(this.most * size);
+    const images = memory.subarray(0, batch.length * size);
     batch.forEach(({ image }, i) => images.set(image, i * size));
     const controller = new AbortController();
     const stopIfAlone = (): void => {
@@ -76,6 +79,7 @@ export class Batcher {
     } catch (error) {
       for (const { settled } of batch) settled(error as Error);
     } finally {
+      this.spare.push(memory);
       for (const { signal } of batch) signal.removeEventListener("abort", stopIfAlone);
     }
   }

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:server`: the server under load, striate and ONNX Runtime behind it in turns. Server, clients and this
- * process are three. Exits with 1 where an answer is wrong or a request fails.
+ * process are three. Exits with 1 where an answer is wrong, a request fails or striate keeps the event loop too long.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -36,6 +36,8 @@ const { values } = parseArgs({
   },
 });
 const turns = 3;
+/** Milliseconds: what the event loop's delay must stay below behind striate, 99 % of the time, in every turn. */
+const loopLimit = 10;
 const clients = Number(values.clients);
 
 /** A server process: an engine, with or without micro-batches. */
@@ -49,7 +51,7 @@ class Server {
 
   constructor(
     model: string,
-    engine: EngineName,
+    readonly engine: EngineName,
     readonly batch: number,
     readonly capacity: number,
   ) {
@@ -83,8 +85,11 @@ class Server {
 
   /** One turn of load. */
   async turn(client: ChildProcess, request: Omit<LoadRequest, "url">): Promise<void> {
+    const nothing = { class: 0, name: "0", score: 0 };
+    const images =
+      this.engine === "none" ? request.images.map(({ jpeg }) => ({ jpeg, expected: nothing })) : request.images;
     this.ask("start");
-    client.send({ ...request, url: this.url });
+    client.send({ ...request, images, url: this.url });
     this.results.push((await answerOf(client)) as LoadResult);
     this.ask("stop");
     this.delays.push((await answerOf(this.child)) as EventLoopDelay);
@@ -107,11 +112,19 @@ class Server {
     // The worst turn's: histograms of the event loop cannot be added up.
     const worst = (of: (delay: EventLoopDelay) => number): number => Math.max(...this.delays.map(of));
     const delay = { p50: worst(({ p50 }) => p50), p99: worst(({ p99 }) => p99), max: worst(({ max }) => max) };
-    return { perSecond: latencies.length / seconds, p50: at(0.5), p99: at(0.99), refused, delay };
+    const percent = (of: (delay: EventLoopDelay) => number): number =>
+      (100 * this.delays.reduce((sum, one) => sum + of(one), 0)) / this.delays.length;
+    const thread = { ran: percent(({ ran }) => ran), waited: percent(({ waited }) => waited) };
+    return { perSecond: latencies.length / seconds, p50: at(0.5), p99: at(0.99), refused, delay, thread };
   }
 
   get failures(): string[] {
-    return [...this.failed, ...this.results.flatMap((result) => result.failures)];
+    const { p99 } = this.figures.delay;
+    const late =
+      this.engine === "striate" && !(p99 < loopLimit)
+        ? [`batch ${this.batch}, capacity ${this.capacity}: event loop p99 ${p99.toFixed(1)} ms, limit ${loopLimit}`]
+        : [];
+    return [...this.failed, ...this.results.flatMap((result) => result.failures), ...late];
   }
 }
 
@@ -164,8 +177,10 @@ const columns = [
   "loop p50",
   "loop p99",
   "max",
+  "ran %",
+  "waited %",
 ];
-const widths = [16, 24, 6, 9, 7, 6, 8, 8, 7, 9, 9, 7];
+const widths = [16, 24, 6, 9, 7, 6, 8, 8, 7, 9, 9, 7, 7, 9];
 const line = (cells: readonly string[]): string =>
   cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("");
 
@@ -178,6 +193,7 @@ async function measure(name: string, client: ChildProcess): Promise<string[]> {
   if (!values.solo) servers.push(...[1, batch].map((size) => new Server(name, "onnxruntime", size, roomy)));
   // A house that is too small for all: the rest is told so at once.
   servers.push(new Server(name, "striate", batch, clients / 4));
+  servers.push(new Server(name, "none", 1, roomy));
   for (const server of servers) await server.open();
   const milliseconds = (1000 * Number(values.seconds)) / turns;
   // JavaScript is compiled, connections are made: one short turn of each that does not count.
@@ -189,14 +205,13 @@ async function measure(name: string, client: ChildProcess): Promise<string[]> {
       await server.turn(client, { ...request, milliseconds });
   }
   for (const server of servers) {
-    const { perSecond, p50, p99, refused, delay } = server.figures;
-    const peer = servers
-      .filter(({ description }) => description.startsWith("onnx"))
-      .map(({ figures }) => figures.perSecond);
-    const ratio = peer.length === 0 ? "" : (perSecond / Math.max(...peer)).toFixed(2);
+    const { perSecond, p50, p99, refused, delay, thread } = server.figures;
+    const peer = servers.filter(({ engine }) => engine === "onnxruntime").map(({ figures }) => figures.perSecond);
+    const ratio = peer.length === 0 || server.engine === "none" ? "" : (perSecond / Math.max(...peer)).toFixed(2);
     const numbers = [p50, p99, refused / Number(values.seconds), delay.p50, delay.p99, delay.max].map((value) =>
       value.toFixed(1),
     );
+    numbers.push(...[thread.ran, thread.waited].map((value) => value.toFixed(0)));
     console.log(
       line([
         name,

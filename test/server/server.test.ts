@@ -169,6 +169,34 @@ test("a micro-batch is what came in while others were computed, up to its limit"
   await gate.close();
 });
 
+test("batches under way at once have memory of their own, which the next ones use again", async () => {
+  const gate = new Gate(await striateEngine(newModel(), "striate", 4));
+  const seen: { buffer: ArrayBufferLike; bytes: number[] }[] = [];
+  const batcher = new Batcher(
+    {
+      ...gate,
+      classify: (images, rows, signal) => {
+        seen.push({ buffer: images.buffer, bytes: Array.from({ length: rows }, (_, i) => images[i * 360]!) });
+        return gate.classify(images, rows, signal);
+      },
+      close: () => {},
+    },
+    4,
+  );
+  const pending = Array.from({ length: 8 }, (_, i) =>
+    batcher.classify(new Uint8Array(360).fill(i), new AbortController().signal),
+  );
+  for (let next = 0; next < 4; next++) {
+    await eventually(() => expect(gate.calls.length).toBeGreaterThan(next));
+    gate.calls[next]!.open();
+  }
+  await Promise.all(pending);
+  expect(seen.map(({ bytes }) => bytes)).toEqual([[0], [1], [2, 3, 4, 5], [6, 7]]);
+  expect(seen[0]!.buffer).not.toBe(seen[1]!.buffer);
+  expect(new Set(seen.map(({ buffer }) => buffer)).size).toBe(2);
+  await gate.close();
+});
+
 test("works wait in line, and one whose client leaves does not", async () => {
   const line = new Line(2);
   const started: number[] = [];

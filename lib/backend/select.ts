@@ -20,7 +20,7 @@ const SAID = "striate: the reference backend was announced";
  * The backend of this process, chosen at the first call. STRIATE_BACKEND forces one; without it, where the addon does not
  * load, one line on stderr says why and the reference backend takes over.
  * @throws BackendError where STRIATE_BACKEND=native and the addon does not load, with causes and remedies
- * @throws OptionError where STRIATE_BACKEND, STRIATE_THREADS or STRIATE_ISA has a value that means nothing
+ * @throws OptionError where STRIATE_BACKEND, STRIATE_THREADS, STRIATE_NICE or STRIATE_ISA has a value that means nothing
  */
 export function selectBackend(): Backend {
   return select().backend;
@@ -70,6 +70,10 @@ function choose(): Selection {
   const threads = process.env["STRIATE_THREADS"];
   if (threads !== undefined && !/^[1-9][0-9]{0,3}$/.test(threads)) {
     throw new OptionError("STRIATE_THREADS", `STRIATE_THREADS: must be a whole number from 1, got ${threads}`);
+  }
+  const nice = process.env["STRIATE_NICE"];
+  if (nice !== undefined && !/^1?[0-9]$/.test(nice)) {
+    throw new OptionError("STRIATE_NICE", `STRIATE_NICE: must be a whole number from 0 to 19, got ${nice}`);
   }
   if (wanted === "reference") return { backend: referenceBackend, native: undefined, loadError: undefined };
   try {

@@ -43,4 +43,4 @@ const commands = [
 
 const overviewNotes = `
 striate help <command> tells the options. Exit codes: 0 done, 1 failed, 2 a mistake in the command line,
-130 interrupted. Environment: STRIATE_BACKEND=native|reference, STRIATE_ISA, STRIATE_THREADS, NO_COLOR, FORCE_COLOR.`;
+130 interrupted. Environment: STRIATE_BACKEND=native|reference, STRIATE_ISA, STRIATE_THREADS, STRIATE_NICE, NO_COLOR, FORCE_COLOR.`;

@@ -12,6 +12,13 @@
 #include <signal.h>
 #endif
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#endif
+
 namespace striate {
 
 namespace {
@@ -77,6 +84,17 @@ bool startDetachedThread(void (*body)(void*), void* argument) {
     delete start;
   }
   return created;
+}
+
+void beNicer(int steps) {
+#if defined(__linux__)
+  // Not nicer than the thread that started this one, which may be a worker itself. 0 is the calling thread; where the
+  // system refuses, all that is lost is time.
+  const int first = getpriority(PRIO_PROCESS, static_cast<id_t>(getpid()));
+  setpriority(PRIO_PROCESS, 0, std::min(first + steps, 19));
+#else
+  static_cast<void>(steps);
+#endif
 }
 
 }  // namespace striate

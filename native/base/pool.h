@@ -4,7 +4,8 @@
 //
 // threads() is the number of threads that may work on one parallel region, the caller included. As many
 // workers exist; an async job runs on a worker, and that worker is then the caller of its regions. An idle
-// worker first helps an open region, then takes the oldest queued job, then polls a while, then sleeps.
+// worker first helps an open region, then takes the oldest queued job, then polls a while, then sleeps. Workers are
+// nicer than the process's first thread (STRIATE_NICE), so that an event loop gets a core when it wants one.
 //
 // The cost of a region decides how small a step may be split. Polling workers see it through one word, join it with
 // one compare-and-swap and leave it with one subtraction; no lock, no allocation. Measured on Zen 4 with two threads
@@ -161,6 +162,7 @@ class ThreadPool {
   std::condition_variable left_;  // callers whose helpers are late
   Job* firstJob_ = nullptr;
   Job* lastJob_ = nullptr;
+  const int nicer_;          // steps, see beNicer
   std::vector<bool> alive_;  // by worker number; [0] unused
   std::vector<Counter> taken_;
   Region regions_[kRegions];

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -14,6 +15,11 @@
 #include <vector>
 
 #include "base/status.h"
+
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
 
 namespace striate {
 namespace {
@@ -344,6 +350,37 @@ TEST_CASE("pool: a job opens regions of its own, with help") {
     std::this_thread::yield();
   }
 }
+
+#if defined(__linux__)
+TEST_CASE("pool: workers are nicer than the first thread, those that a worker started no more than others") {
+  const WithThreads with(1);
+  struct Job : ThreadPool::Job {
+    void execute() override {
+      CHECK(ThreadPool::instance().setThreads(4).ok());  // starts the others, here
+      std::atomic<int> inside{0};
+      ThreadPool::instance().parallelFor(4, [&](int64_t task) {
+        nice[task] = getpriority(PRIO_PROCESS, 0);
+        ++inside;
+        while (inside < 4) {
+          std::this_thread::yield();
+        }
+      });
+      done = true;
+    }
+    int nice[4] = {};
+    std::atomic<bool> done{false};
+  };
+  Job job;
+  CHECK(ThreadPool::instance().submit(&job).ok());
+  while (!job.done) {
+    std::this_thread::yield();
+  }
+  const int first = getpriority(PRIO_PROCESS, static_cast<id_t>(getpid()));
+  for (const int nice : job.nice) {
+    CHECK_EQ(nice, std::min(first + 5, 19));
+  }
+}
+#endif
 
 TEST_CASE("pool: denormals are flushed in tasks on every thread, and the caller's mode is restored") {
   const WithThreads with(2);

@@ -12,7 +12,7 @@ async function selected(
   environment: Record<string, string>,
   ...values: string[]
 ): Promise<{ result: unknown; stderr: string }> {
-  const { STRIATE_BACKEND: _b, STRIATE_ISA: _i, STRIATE_THREADS: _t, ...inherited } = process.env;
+  const { STRIATE_BACKEND: _b, STRIATE_ISA: _i, STRIATE_THREADS: _t, STRIATE_NICE: _n, ...inherited } = process.env;
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--import", "tsx", child, ...values], {
     env: { ...inherited, ...environment },
   });
@@ -73,6 +73,8 @@ describe("the backend", () => {
   test.each([
     [{ STRIATE_BACKEND: "gpu" }, "STRIATE_BACKEND", /^STRIATE_BACKEND: must be native or reference, got gpu$/],
     [{ STRIATE_THREADS: "many" }, "STRIATE_THREADS", /^STRIATE_THREADS: must be a whole number from 1, got many$/],
+    [{ STRIATE_NICE: "20" }, "STRIATE_NICE", /^STRIATE_NICE: must be a whole number from 0 to 19, got 20$/],
+    [{ STRIATE_NICE: "-1" }, "STRIATE_NICE", /^STRIATE_NICE: must be a whole number from 0 to 19, got -1$/],
     [{ STRIATE_THREADS: "0" }, "STRIATE_THREADS", /^STRIATE_THREADS: must be a whole number from 1, got 0$/],
     [{ STRIATE_ISA: "mmx" }, "STRIATE_ISA", /^STRIATE_ISA: expects one of .*(sse2|neon).*mmx/],
   ])("refuses %j", async (environment, _, message) => {

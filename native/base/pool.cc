@@ -17,8 +17,8 @@ namespace {
 
 constexpr int kMostSlots = 1024;
 // Steps by which workers are nicer than the JavaScript thread, a third of its weight: docs/memory-and-threads.md.
-// SqueezeNet under the load of bench/server, two threads on two cores that all share: the event loop's delay, 8 ms
-// (p99) with equal weights, is 5.5 ms, and 8 to 19 % more images are answered since it feeds the pool in time.
+// SqueezeNet under the load of bench/server, two threads on two cores that all share: the event loop's delay, 8.0 to
+// 8.9 ms (p99) with equal weights, was 5.5 to 7.3, and 8 to 19 % more images were answered (one run of each).
 constexpr int kNicer = 5;
 // Rounds of about 30 ns. A worker without work looks for some for 60 us after the last run (the gap between two calls
 // of a loop in JavaScript is a few), or for 300 us while a run is under way (a step that is not split). It does not

@@ -26,10 +26,9 @@ test.runIf(process.platform === "linux").for([2_000_000, 4_500_000])(
 
 // V8 cannot start a worker_thread in much less, which ends the process whatever it runs.
 test.runIf(process.platform === "linux").for([
-  ["address space", "ulimit -v 2400000"],
   ["address space", "ulimit -v 3000000"],
-  ["address space and heap", "export NODE_OPTIONS=--max-old-space-size=32 && ulimit -v 2400000"],
-])("the reference backend with little %s: %s", async ([, limit]) => {
+  ["address space and heap", "export NODE_OPTIONS=--max-old-space-size=32 && ulimit -v 3000000"],
+])("the reference backend with little %s: %s", { timeout: 180_000 }, async ([, limit]) => {
   const end = await reference.runBehind(`export STRIATE_BACKEND=reference && ${limit}`);
   expect(end).toMatchObject({ code: 0, signal: null, stderr: "" });
   const lines = end.stdout.trimEnd().split("\n");

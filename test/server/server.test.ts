@@ -174,7 +174,9 @@ test("batches under way at once have memory of their own, which the next ones us
   const seen: { buffer: ArrayBufferLike; bytes: number[] }[] = [];
   const batcher = new Batcher(
     {
-      ...gate,
+      description: gate.description,
+      inputShape: gate.inputShape,
+      scores: gate.scores,
       classify: (images, rows, signal) => {
         seen.push({ buffer: images.buffer, bytes: Array.from({ length: rows }, (_, i) => images[i * 360]!) });
         return gate.classify(images, rows, signal);

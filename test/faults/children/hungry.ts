@@ -1,20 +1,11 @@
 /** Run by the memory test under a limit: asks for more and more, and tells what it was refused. */
 import { sequential } from "../../../lib/index.js";
+import { attempt } from "./attempt.js";
 
 const shape = [64, 64, 8] as const;
 const size = 64 * 64 * 8;
 const net = sequential(shape).conv2d({ filters: 64, kernel: 3, padding: "same" }).relu();
 const model = net.conv2d({ filters: 64, kernel: 3, padding: "same" }).model();
-
-async function attempt(name: string, call: () => unknown): Promise<void> {
-  try {
-    await call();
-    console.log(name, "ok");
-  } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    console.log(name, code ?? error, message.includes("\n") ? "in several lines" : "");
-  }
-}
 
 const images = <Rows extends number>(rows: Rows) => ({
   shape: [rows, ...shape] as const,

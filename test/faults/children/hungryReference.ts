@@ -4,16 +4,7 @@
  */
 import { sequential, type Model } from "../../../lib/index.js";
 import { writeSafetensors } from "../../../lib/io/safetensors.js";
-
-async function attempt(name: string, call: () => unknown): Promise<void> {
-  try {
-    await call();
-    console.log(name, "ok");
-  } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    console.log(name, code ?? error, message.includes("\n") ? "in several lines" : "");
-  }
-}
+import { attempt } from "./attempt.js";
 
 async function attemptBoth(name: string, net: { model(): unknown }): Promise<void> {
   const model = net.model() as Model;

@@ -174,9 +174,10 @@ class BackwardFilter final : public OpPlan {
 
 std::unique_ptr<OpPlan> planFewChannelsBackwardFilter(const ConvRequest& request, std::string* why) {
   const LanesProblem p = lanesForward(request);
-  const int64_t lanes = lanesKernels(lanesIsa(p, request.op.isa)).lanes;
+  const Isa isa = lanesIsa(p, request.op.isa);
+  const int64_t lanes = lanesKernels(isa).lanes;
   const int64_t blocks = (p.images + lanes - 1) / lanes;
-  *why = lanesRefusal(p, lanes, static_cast<double>(blocks * lanes) / static_cast<double>(p.images));
+  *why = lanesRefusal(p, isa, static_cast<double>(blocks * lanes) / static_cast<double>(p.images));
   return why->empty() ? std::make_unique<BackwardFilter>(request) : nullptr;
 }
 

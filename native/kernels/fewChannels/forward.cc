@@ -90,7 +90,7 @@ double lanesUse(const LanesProblem& p, Isa isa) {
 std::unique_ptr<OpPlan> plan(const ConvRequest& request, const LanesProblem& problem, const char* direction,
                              std::string* why) {
   const Isa isa = lanesIsa(problem, request.op.isa);
-  *why = lanesRefusal(problem, lanesKernels(isa).lanes, lanesUse(problem, isa));
+  *why = lanesRefusal(problem, isa, lanesUse(problem, isa));
   if (!why->empty()) return nullptr;
   auto plan = std::make_unique<FewChannels>(request, problem, isa, direction[0] == 'f');
   plan->kernel = convKernelName(direction, "lanes", "2x6", isa);

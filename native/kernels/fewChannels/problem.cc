@@ -78,7 +78,8 @@ std::string lanesBackwardInput(const ConvRequest& request, LanesProblem* problem
   return {};
 }
 
-std::string lanesRefusal(const LanesProblem& p, int64_t lanes, double use) {
+std::string lanesRefusal(const LanesProblem& p, Isa isa, double use) {
+  const int64_t lanes = lanesKernels(tableIsa(isa)).lanes;
   if (p.groups != 1) return message::join(p.groups, " groups");
   if (p.filters > kMostLanesFilters) return message::join(p.filters, " filters, more than ", kMostLanesFilters);
   if (p.terms() > kMostTerms) return message::join("sums of ", p.terms(), " terms, more than ", kMostTerms);

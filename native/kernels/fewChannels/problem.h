@@ -38,8 +38,9 @@ LanesProblem lanesForward(const ConvRequest& request);
 // Empty if the gradient of the input is such a problem; else why not.
 std::string lanesBackwardInput(const ConvRequest& request, LanesProblem* problem);
 
-// Why products of matrices do better, with `use` lanes taken per result here; empty if they do not.
-std::string lanesRefusal(const LanesProblem& problem, int64_t lanes, double use);
+// Why products of matrices do better, with `use` lanes taken per result here; empty if they do not. By vectors of avx2
+// on avx512 too: first layers and products have tables of it as well, and so the same shapes get the same algorithms.
+std::string lanesRefusal(const LanesProblem& problem, Isa isa, double use);
 
 // Filters in groups of at most kLanesGroup, of nearly the same size: 8 = 4 + 4, 10 = 5 + 5, 13 = 5 + 4 + 4.
 struct FilterGroup {

@@ -67,7 +67,6 @@ struct DepthwiseWindowKernels {
 
 extern const DepthwiseWindowKernels kDepthwiseWindowSse2;
 extern const DepthwiseWindowKernels kDepthwiseWindowAvx2;
-extern const DepthwiseWindowKernels kDepthwiseWindowAvx512;
 extern const DepthwiseWindowKernels kDepthwiseWindowNeon;
 
 }  // namespace striate

@@ -25,8 +25,8 @@ inline Isa tableIsa(Isa isa) { return isa == Isa::avx512 ? Isa::avx2 : isa; }
 // where filters come in panels of two whole vectors.
 inline Isa isaOfChannels(Isa isa, int64_t channels) {
   constexpr double kMostLanes = 1.15;
-  const auto lanes = [&](int64_t width) { return static_cast<double>((channels + width - 1) / width * width); };
-  return lanes(16) <= kMostLanes * lanes(8) ? isa : tableIsa(isa);
+  const auto lanes = [&](int64_t width) { return (channels + width - 1) / width * width; };
+  return static_cast<double>(lanes(16)) <= kMostLanes * static_cast<double>(lanes(8)) ? isa : tableIsa(isa);
 }
 inline Isa isaOfPanels(Isa isa, int64_t filters) { return filters % 32 == 0 ? isa : tableIsa(isa); }
 

@@ -1,12 +1,10 @@
 // Runs the tests of what comes in from outside on an addon that sanitizers watch: "address" with undefined behaviour, or
 // "thread".
 //
-//     cmake -G Ninja -S native -B build-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DSTRIATE_SANITIZE=address;undefined"
-//     cmake --build build-sanitize
+//     npx cmake-js build -d native -B RelWithDebInfo -O build-sanitize "--CDSTRIATE_SANITIZE=address;undefined"
 //     npm run test:asan
 //
-//     cmake -G Ninja -S native -B build-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTRIATE_SANITIZE=thread
-//     cmake --build build-tsan
+//     npx cmake-js build -d native -B RelWithDebInfo -O build-tsan --CDSTRIATE_SANITIZE=thread
 //     npm run test:tsan
 //
 // Node.js is not built with them: their library has to be there before it. What V8 keeps at its end is no leak of ours, and
@@ -31,7 +29,7 @@ if (!sanitizer)
   throw new Error(`testSanitized: expects one of ${Object.keys(sanitizers).join(", ")}, got ${JSON.stringify(name)}`);
 
 const root = join(import.meta.dirname, "..");
-const addon = join(root, sanitizer.build, "striate.node");
+const addon = join(root, sanitizer.build, "RelWithDebInfo/striate.node");
 if (!existsSync(addon))
   throw new Error(`${addon}: there is no such addon; build it as the first lines of this file say`);
 const compiler = process.env.CXX ?? "g++";

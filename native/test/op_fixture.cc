@@ -19,6 +19,14 @@ constexpr int64_t kBand = 0;
 constexpr int64_t kBand = 32;
 #endif
 
+// Whether a run begins with its last task, on one thread. Sanitizers, under which a run takes ten times as long, see by
+// themselves what the other order is there to show.
+#ifdef STRIATE_SANITIZE
+constexpr bool kOrders[] = {false};
+#else
+constexpr bool kOrders[] = {true, false};
+#endif
+
 int64_t sizeOf(Dtype dtype) { return dtype == Dtype::u8 ? 1 : 4; }
 
 OpRequest requestOf(const std::vector<TensorDesc>& in, const std::vector<TensorDesc>& out,
@@ -112,7 +120,7 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
   ThreadPool& pool = ThreadPool::instance();
   const int threadsBefore = pool.threads();
   Status status;
-  for (const bool lastTaskFirst : {true, false}) {
+  for (const bool lastTaskFirst : kOrders) {
     for (size_t i = 0; i < out.size(); ++i) out[i]->bytes() = outBefore[i];
     REQUIRE(pool.setThreads(lastTaskFirst ? 1 : std::min(options.threads, ThreadPool::maxSlots())).ok());
     pool.setLastTaskFirst(lastTaskFirst);
@@ -137,7 +145,7 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
     const std::byte* end = scratch.data() + scratch.size();
     REQUIRE(std::all_of<const std::byte*>(aligned + plan->scratchBytes(), end,
                                           [](std::byte b) { return b == std::byte{0xff}; }));
-    if (lastTaskFirst) {
+    if (outFirst.empty()) {
       for (Tensor* tensor : out) outFirst.push_back(tensor->bytes());
     }
   }

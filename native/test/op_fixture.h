@@ -1,7 +1,7 @@
 // Runs an op as the Program runner does, between guards. Every run happens twice, on one thread that begins with the
-// last task and on several that begin with the first, and must give the same bits; what an op may not write must keep
-// its bits too: operands, gaps between strided pixels, rows beyond the live ones, bands before and behind. Unused
-// memory holds NaN, so that reading it shows.
+// last task and on several that begin with the first (under sanitizers on several only), and must give the same bits;
+// what an op may not write must keep its bits too: operands, gaps between strided pixels, rows beyond the live ones,
+// bands before and behind. Unused memory holds NaN, so that reading it shows.
 #pragma once
 #include <cmath>
 #include <cstdint>

@@ -125,7 +125,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
  private:
   friend class AsyncRun;
   Status plan(const LoadOptions& options);
-  Status planStep(const Step& step, const LoadOptions& options, size_t* operands, uint64_t* total);
+  Status planStep(const LoadOptions& options, StepPlan* planned, uint64_t* total);
   bool writesWhole(size_t storage) const;
   bool mayLend(const Port& port, const CallerArray& array, int64_t rows) const;
   void lend(const CallerArray* inputs, const CallerArray* outputs, int64_t rows, std::vector<std::byte*>* lent) const;

@@ -32,13 +32,14 @@ namespace striate {
 inline constexpr int kMaxTileRows = 16;
 
 // What later tiles will read: before every 16 terms of the sum, `lines` addresses are fetched, each `step` floats after
-// the one before. Prefetches never fault, so they may run past the end (but stay in mapped memory: a page walk that
-// fails is slow).
+// the one before, and `width` - 1 lines after each. Prefetches never fault, so they may run past the end (but stay in
+// mapped memory: a page walk that fails is slow).
 struct Ahead {
   const float* at = nullptr;
   int64_t step = 16;
   int64_t lines = 0;
   int64_t tileStep = 0;  // floats from what one tile asks for to what the next one does
+  int64_t width = 1;     // lines at each address
 };
 
 // A stack of tiles of the same columns, one below the other: what is the same for all of them is set up once.

@@ -110,7 +110,9 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
     if constexpr (kFetches) {
       for (; left >= kFetchTerms; left -= kFetchTerms, b += kFetchTerms * kWidth) {
         for (int i = 0; i < 2; ++i) {
-          for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) prefetch(next[i]);
+          for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) {
+            for (int64_t w = 0; w < t.ahead[i].width; ++w) prefetch(next[i] + w * kLineFloats);
+          }
         }
         for (int64_t k = 0; k < kFetchTerms; k += kTermsAtOnce) {
 #pragma GCC unroll 16

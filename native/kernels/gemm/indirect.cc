@@ -113,14 +113,14 @@ Ahead IndirectGemm::nextPanel(size_t problem, const Pass& pass, int64_t panel, i
   const float* at = operands.b + group * spec_.bGroup + column * spec_.bColumn + pass.channel * spec_.bChannel;
   if (spec_.bColumn == 1) {
     return {at + tapOf(first / pass.channels) * spec_.bTap + first % pass.channels * spec_.bChannel, spec_.bChannel,
-            lines};
+            lines, 0, ceilDiv(columns, kLineFloats)};
   }
   const int64_t run = pass.taps * columns * tile / tiles;
   if (spec_.bColumn != pass.channels) return {};
   return {at + tapOf(run / columns) * spec_.bTap + run % columns * spec_.bColumn, kLineFloats, lines};
 }
 
-void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, bool lastPanel, int64_t rows,
+void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, bool fetchesNext, int64_t rows,
                             bool fetchesRows, const IndirectOperands& operands, const Slot& slot) const {
   const GemmKernels& kernels = *spec_.kernels;
   const Part& part = parts_[problem];
@@ -154,7 +154,7 @@ void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, boo
   tile.activation = isLast ? spec_.activation : static_cast<int>(kActivationNone);
   tile.slope = spec_.slope;
   const int64_t farB = part.rows < kFewRows ? kFarBOfFewRows : kFarB;
-  const bool fetchesB = !lastPanel && (spec_.packsInTasks ? pass.taps > 0 : part.depth * spec_.columns > farB);
+  const bool fetchesB = fetchesNext && (spec_.packsInTasks ? pass.taps > 0 : part.depth * spec_.columns > farB);
   tile.fetchesTarget =
       part.rows * spec_.columns * spec_.groups > (kernels.lanes == kLineFloats ? kFarTargetOfLines : kFarTarget);
   // As even as can be: a last tile of few rows would have too few sums in flight.
@@ -204,8 +204,11 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
         fillSourceRows(problem, range.tap, range.taps, row, count, operands.source, spec_.sourcePixel,
                        reinterpret_cast<const float*>(operands.scratch), slot.rows, part.rowsPerBlock);
       }
+      // Of this task, or of the next one, which this thread runs too as a rule.
+      const int64_t panelsAhead = part.passes.size() == 1 ? panels() : lastPanel;
       for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-        runPanel(index, pass, panel, panel + 1 == lastPanel, count, fetchesRows && panel == firstPanel, operands, slot);
+        runPanel(index, pass, panel, panel + 1 < panelsAhead, count, fetchesRows && panel == firstPanel, operands,
+                 slot);
       }
     }
   }

@@ -124,7 +124,7 @@ class IndirectGemm {
                   const IndirectOperands& operands) const;
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
                const IndirectOperands& operands) const;
-  void runPanel(size_t problem, size_t pass, int64_t panel, bool lastPanel, int64_t rows, bool fetchesRows,
+  void runPanel(size_t problem, size_t pass, int64_t panel, bool fetchesNext, int64_t rows, bool fetchesRows,
                 const IndirectOperands& operands, const Slot& slot) const;
 
   IndirectSpec spec_;

@@ -13,7 +13,8 @@ constexpr double kTileCycles = 25;           // to begin and end one
 constexpr double kCacheBytes = 12e6;         // of a filter that a second visit finds in L3
 constexpr double kCacheSpeed = 25;           // bytes per nanosecond that are hidden behind the products
 constexpr double kMemorySpeed = 14;
-constexpr double kNearBytes = 256e3;       // found in L2
+constexpr double kPackSpeed = 4;      // of a filter transformed at each run, which is written and read again past L2
+constexpr double kNearBytes = 256e3;  // found in L2
 constexpr int64_t kBlockPoints = 36 * 24;  // V of 128 channels and M of 64 columns: 442 and 221 KB
 constexpr int64_t kGroupColumns = 64;
 constexpr int64_t kLeastBlocks = 8;   // of threads' own; fewer are shared
@@ -92,7 +93,7 @@ WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
                           static_cast<double>(tiles) / static_cast<double>(blocks * layout.blockTiles);
   const double pack = static_cast<double>(work.channels) * columns / static_cast<double>(lanes) *
                           (edge == 4 ? 110 : 50) / kCyclesPerNanosecond +
-                      (bytes > kNearBytes ? bytes / 12 : 0);
+                      (bytes > kNearBytes ? bytes / kPackSpeed : 0);
   choice.nanoseconds =
       std::max(products / kCyclesPerNanosecond, streamNanoseconds(bytes, static_cast<double>(blocks))) +
       transformCycles(work, edge, tiles) / kCyclesPerNanosecond + (choice.keeps ? 0 : pack);

@@ -30,26 +30,22 @@ const tarballs = join(folder, "tarballs");
 let registry: Worker | undefined;
 afterAll(() => registry?.terminate());
 
-/** The addon of a target that is real here: that of this machine, and that of arm64 where `npm run check:arm64` built it. */
-function realAddon(name: string, file: string): string | undefined {
-  const built: Record<string, readonly string[]> = {
-    [host]: [join("prebuilds", file), "build/Release/striate.node"], // prebuildify moves the one to the other
-    "linux-arm64-glibc": ["build-neon/striate.node"],
-  };
-  return built[name]?.map((path) => join(root, path)).find((path) => existsSync(path));
-}
+/** Addons that may have been built here: by prebuildify, which strips it to what users get, and by `npm run check:arm64`. */
+const built: Readonly<Record<string, string>> = {
+  [host]: join(root, "prebuilds", prebuildOf(targets[host]!)),
+  "linux-arm64-glibc": join(root, "build-neon/striate.node"),
+};
 
-/** Starts the registry. Targets without a real addon get a forged one. */
+/** Starts the registry. Targets whose addon has not been built here get a forged one. */
 export async function release(): Promise<Release> {
   const list = join(folder, "packed.json");
   if (!existsSync(list)) {
     const prebuilds = join(folder, "prebuilds");
     for (const [name, target] of Object.entries(targets)) {
       const file = prebuildOf(target);
-      const real = realAddon(name, file);
-      if (!real && name === host) throw new Error(`${name}: no addon; npm run build:native makes it`);
+      const real = built[name];
       mkdirSync(dirname(join(prebuilds, file)), { recursive: true });
-      if (real) copyFileSync(real, join(prebuilds, file));
+      if (real !== undefined && existsSync(real)) copyFileSync(real, join(prebuilds, file));
       else writeFileSync(join(prebuilds, file), forgedAddon(target));
     }
     stage({ prebuilds, out: staged });

@@ -13,8 +13,11 @@ constexpr double kTileCycles = 25;           // to begin and end one
 constexpr double kCacheBytes = 12e6;         // of a filter that a second visit finds in L3
 constexpr double kCacheSpeed = 25;           // bytes per nanosecond that are hidden behind the products
 constexpr double kMemorySpeed = 14;
-constexpr double kPackSpeed = 4;      // of a filter transformed at each run, which is written and read again past L2
-constexpr double kNearBytes = 256e3;  // found in L2
+// Of a filter that is transformed at each run, bytes per nanosecond: as a whole, when it is written and read again past
+// L2; by the tasks that use it, whose time is that of reading lines pages apart (Xeon; 512 channels at 7x7: 4.5 ms).
+constexpr double kPackSpeed = 4;
+constexpr double kNearPackSpeed = 3;
+constexpr double kNearBytes = 256e3;       // found in L2
 constexpr int64_t kBlockPoints = 36 * 24;  // V of 128 channels and M of 64 columns: 442 and 221 KB
 constexpr int64_t kGroupColumns = 64;
 constexpr int64_t kLeastBlocks = 8;   // of threads' own; fewer are shared
@@ -42,6 +45,8 @@ double streamNanoseconds(double bytes, double visits) {
   return bytes * visits / (bytes <= kCacheBytes ? kCacheSpeed : kMemorySpeed);
 }
 
+double plainBytes(const WinogradWork& work) { return 36.0 * static_cast<double>(work.channels * work.columns); }
+
 double transformCycles(const WinogradWork& work, int edge, int64_t tiles) {
   const double vectors = ceilDiv(work.channels, work.kernels->lanes) + ceilDiv(work.columns, work.kernels->lanes);
   return static_cast<double>(tiles) * (vectors * (edge == 4 ? 90 : 40) + 40);
@@ -52,7 +57,7 @@ double transformCycles(const WinogradWork& work, int edge, int64_t tiles) {
 double implicitNanoseconds(const WinogradWork& work) {
   const int64_t rows = work.images * work.targetH * work.targetW;
   const double compute = productCycles(work, rows, 9 * work.channels) / kCyclesPerNanosecond;
-  const double bytes = 36.0 * static_cast<double>(work.channels * work.columns);
+  const double bytes = plainBytes(work);
   const double pack = work.constant && bytes <= static_cast<double>(work.budget) ? 0 : bytes / 5;
   return std::max(compute, streamNanoseconds(bytes, 1)) + pack;
 }
@@ -89,14 +94,18 @@ WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
   const double bytes = 4.0 * static_cast<double>(points) * (static_cast<double>(work.channels) * columns + 16);
   choice.packedBytes = static_cast<uint64_t>(bytes);
   choice.keeps = work.constant && choice.packedBytes <= work.budget;
+  layout.packsInTasks = !choice.keeps && blocks == 1;
+  if (layout.packsInTasks) layout.groupPanels = 1;
   const double products = static_cast<double>(points * blocks) * productCycles(work, layout.blockTiles, work.channels) *
                           static_cast<double>(tiles) / static_cast<double>(blocks * layout.blockTiles);
   const double pack = static_cast<double>(work.channels) * columns / static_cast<double>(lanes) *
                           (edge == 4 ? 110 : 50) / kCyclesPerNanosecond +
-                      (bytes > kNearBytes ? bytes / kPackSpeed : 0);
-  choice.nanoseconds =
-      std::max(products / kCyclesPerNanosecond, streamNanoseconds(bytes, static_cast<double>(blocks))) +
-      transformCycles(work, edge, tiles) / kCyclesPerNanosecond + (choice.keeps ? 0 : pack);
+                      (layout.packsInTasks  ? plainBytes(work) / kNearPackSpeed
+                       : bytes > kNearBytes ? bytes / kPackSpeed
+                                            : 0);
+  choice.nanoseconds = std::max(products / kCyclesPerNanosecond,
+                                layout.packsInTasks ? 0 : streamNanoseconds(bytes, static_cast<double>(blocks))) +
+                       transformCycles(work, edge, tiles) / kCyclesPerNanosecond + (choice.keeps ? 0 : pack);
   return choice;
 }
 

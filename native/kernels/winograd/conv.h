@@ -19,6 +19,9 @@ struct WinogradLayout {
   bool shared = false;
   int64_t blocksPerTask = 1;  // where not shared
   bool split = true;          // false: too little work for a second thread
+  // A single block: the filter's panels are transformed by the tasks that use them, in memory that stays near, instead
+  // of by pack().
+  bool packsInTasks = false;
 };
 
 struct WinogradSpec {
@@ -42,11 +45,13 @@ struct WinogradSpec {
 struct WinogradOperands {
   int64_t images = 0;  // live
   const float* source = nullptr;
-  const float* packed = nullptr;
+  const float* packed = nullptr;  // by pack(); null with packsInTasks
   const float* bias = nullptr;
   const float* residual = nullptr;
   float* target = nullptr;
   std::byte* scratch = nullptr;
+  const float* filter = nullptr;  // with packsInTasks
+  const float* scale = nullptr;   // likewise; as in pack()
 };
 
 class WinogradConv {
@@ -62,15 +67,20 @@ class WinogradConv {
 
   int64_t panels() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
 
+  bool packsInTasks() const { return spec_.layout.packsInTasks; }
+
   void gatherTiles(int64_t first, int64_t count, const WinogradOperands& operands, float* v) const;
-  void multiply(int64_t firstPanel, int64_t lastPanel, int64_t count, const WinogradOperands& operands, const float* v,
+  // `packed`: of firstPanel.
+  void multiply(int64_t firstPanel, int64_t lastPanel, int64_t count, const float* packed, const float* v,
                 float* m) const;
   void scatterTiles(int64_t firstPanel, int64_t lastPanel, int64_t first, int64_t count,
                     const WinogradOperands& operands, const float* m) const;
 
  private:
+  void packPiece(int64_t panel, int64_t k, const float* filter, const float* scale, float* packed) const;
+  // `own`: memory of this task, the products and what it packs.
   void runPanels(int64_t firstPanel, int64_t lastPanel, int64_t first, int64_t count, const WinogradOperands& operands,
-                 const float* v, float* m) const;
+                 const float* v, float* own) const;
   int panelColumns(int64_t panel) const;
   int widthOf(int columns) const { return columns <= spec_.kernels->lanes ? spec_.kernels->lanes : panelWidth_; }
   const WinogradMember& member() const { return spec_.layout.edge == 4 ? spec_.kernels->four : spec_.kernels->two; }
@@ -84,7 +94,7 @@ class WinogradConv {
   int64_t depth_;  // channels, rounded up to whole vectors
   int64_t panelFloats_;
   int64_t vPoint_, mRow_, mPoint_;  // strides
-  size_t vBytes_, mBytes_;
+  size_t vBytes_, mBytes_, uBytes_ = 0;
 };
 
 }  // namespace striate

@@ -75,7 +75,7 @@ class ProductPlan final : public OpPlan {
   size_t scratchBytes() const override { return conv_.scratchBytes() + ownPacked(); }
   size_t packedBytes() const override { return keeps_ ? conv_.packedBytes() : 0; }
   void pack(const RunContext& context, const void* const* in, float* packed) const override {
-    conv_.pack(*context.pool, f32(in[1]), forward_ ? f32(in[scaleAt_]) : nullptr, packed);
+    conv_.pack(*context.pool, f32(in[1]), scale(in), packed);
   }
   Status run(const RunContext& context, const void* const* in, void* const* out) const override {
     WinogradOperands operands;
@@ -88,7 +88,9 @@ class ProductPlan final : public OpPlan {
       operands.bias = f32(in[2]);
       operands.residual = f32(in[3]);
     }
-    if (!keeps_) {
+    operands.filter = f32(in[1]);
+    operands.scale = scale(in);
+    if (ownPacked() > 0) {
       float* packed = reinterpret_cast<float*>(context.scratch);
       pack(context, in, packed);
       operands.packed = packed;
@@ -98,7 +100,8 @@ class ProductPlan final : public OpPlan {
   }
 
  private:
-  size_t ownPacked() const { return keeps_ ? 0 : (conv_.packedBytes() + 63) & ~size_t{63}; }
+  const float* scale(const void* const* in) const { return forward_ ? f32(in[scaleAt_]) : nullptr; }
+  size_t ownPacked() const { return keeps_ || conv_.packsInTasks() ? 0 : (conv_.packedBytes() + 63) & ~size_t{63}; }
   ConvGeometry geometry_;
   bool forward_;
   int scaleAt_;

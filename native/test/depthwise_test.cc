@@ -44,12 +44,13 @@ TEST_CASE("depthwise: windows of 3 and 5 have tiles of their own") {
 }
 
 TEST_CASE("depthwise: stores past the caches give the same bits wherever the outputs begin") {
-  const DepthwiseWindowKernels& kernels = STRIATE_KERNELS(testIsa(), kDepthwiseWindow);
+  const DepthwiseWindowKernels& kernels = STRIATE_KERNELS_TO_AVX512(testIsa(), kDepthwiseWindow);
   constexpr int64_t kHeight = 11, kWidth = 150, kChannels = 16, kGuard = 32;
   std::vector<float> x(kHeight * kWidth * kChannels), w(25 * kChannels), zeros(kChannels);
   for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 97) / 48 - 1;
   for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(i % 13) - 6;
   for (const DepthwiseWindowKernel& kernel : kernels.window) {
+    if (kernel.band == nullptr) continue;  // avx512 has fewer
     const int64_t pad = kernel.kernel / 2, height = (kHeight - 1) / kernel.stride + 1,
                   width = (kWidth - 1) / kernel.stride + 1;
     const int64_t outputs = height * width * kChannels;

@@ -14,6 +14,11 @@ namespace {
 constexpr int64_t kL2Bytes = 512 << 10;   // of an image that leaves room for its outputs
 constexpr double kCacheBytes = 32 << 20;  // x and y together; beyond, neither will be found there by whoever is next
 
+Isa isaOf(const ConvRequest& request) {
+  const bool hasWindow = request.geometry.kernelH == 3;  // of avx512
+  return hasWindow ? isaOfChannels(request.op.isa, request.geometry.channels) : tableIsa(request.op.isa);
+}
+
 struct Side {
   int64_t height, width, pixel;
 };
@@ -38,7 +43,7 @@ class Window final : public OpPlan {
                      filterBytes() <= request.op.packedBudget) {
     const std::string tile =
         message::join(kernel.kernel, "x", kernel.kernel, "s", kernel.stride, "_", kernel.bandRows, "x", kernel.columns);
-    this->kernel = convKernelName(direction, "depthwise", tile.c_str(), tableIsa(request.op.isa));
+    this->kernel = convKernelName(direction, "depthwise", tile.c_str(), isaOf(request));
   }
   // Zeros, then the packed filter.
   size_t scratchBytes() const override { return zeroBytes() + (keepsPacked_ ? 0 : filterBytes()); }
@@ -123,7 +128,7 @@ class Window final : public OpPlan {
 
 std::unique_ptr<OpPlan> planWindow(const ConvRequest& request, const char* direction, bool turned) {
   const ConvGeometry& g = request.geometry;
-  const DepthwiseWindowKernels& kernels = STRIATE_KERNELS(request.op.isa, kDepthwiseWindow);
+  const DepthwiseWindowKernels& kernels = STRIATE_KERNELS_TO_AVX512(isaOf(request), kDepthwiseWindow);
   if (g.groupFilters() != 1 || g.dilationH != 1 || g.dilationW != 1 || g.channels < kernels.vectorWidth) return nullptr;
   const DepthwiseWindowKernel* chosen = nullptr;
   const bool inL2 = g.h * g.w * g.channels * static_cast<int64_t>(sizeof(float)) <= kL2Bytes;

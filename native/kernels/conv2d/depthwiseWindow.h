@@ -60,13 +60,14 @@ inline constexpr int kDepthwiseWindows = 5;
 inline constexpr int64_t kDepthwiseStageFloats = 4096;  // 16 KiB for a row of a tile
 
 struct DepthwiseWindowKernels {
-  // By kernel and stride; of two that fit, the first is for images that stay in L2.
+  // By kernel and stride; of two that fit, the first is for images that stay in L2. What a set has no kernel for is 0.
   DepthwiseWindowKernel window[kDepthwiseWindows];
   int vectorWidth;
 };
 
 extern const DepthwiseWindowKernels kDepthwiseWindowSse2;
 extern const DepthwiseWindowKernels kDepthwiseWindowAvx2;
+extern const DepthwiseWindowKernels kDepthwiseWindowAvx512;
 extern const DepthwiseWindowKernels kDepthwiseWindowNeon;
 
 }  // namespace striate

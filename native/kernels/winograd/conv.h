@@ -15,7 +15,7 @@ struct WinogradLayout {
   int64_t blockTiles = 1;   // whose points are in memory at once
   int64_t groupPanels = 1;  // whose products are in memory at once
   // false: a thread takes a block through all stages, in memory of its own. true: all threads share the points of a
-  // block, and split first its tiles, then the panels.
+  // block, and split first its tiles, then the panels, where blocks do not go evenly into threads.
   bool shared = false;
   int64_t blocksPerTask = 1;  // where not shared
   bool split = true;          // false: too little work for a second thread

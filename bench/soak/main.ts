@@ -19,11 +19,12 @@ for (const exposeGc of [false, true]) {
     let grown = 0;
     while (flat < 2 && grown < 2) {
       const { first, last, most, growth } = await soak({ ...work, exposeGc });
-      if (growth <= mostGrowth) flat++;
+      const isFlat = growth <= mostGrowth;
+      if (isFlat) flat++;
       else grown++;
       const change = `${growth < 0 ? "" : "+"}${(100 * growth).toFixed(1)} %`;
       console.log(
-        `${what.padEnd(44)} ${mebibytes(first)} -> ${mebibytes(last)}  ${change.padStart(7)}  most ${mebibytes(most)}${growth <= mostGrowth ? "" : "  GROWS"}`,
+        `${what.padEnd(44)} ${mebibytes(first)} -> ${mebibytes(last)}  ${change.padStart(7)}  most ${mebibytes(most)}${isFlat ? "" : "  GROWS"}`,
       );
     }
     if (grown === 2) process.exitCode = 1;

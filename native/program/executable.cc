@@ -7,8 +7,8 @@ namespace striate {
 namespace {
 
 // What the weights and their packed copies may take together. A small model trades memory for speed freely; a large one
-// must not double: ResNet-50 (102 MB of weights) fits 1.5 times its weights, arena and scratch included, since what has
-// no room is packed in the run. Steps take their share in the order of their pixels: the fewer use a weight, the more
+// must not double: ResNet-50 (102 MB of weights) fits 1.5 times its weights, arena included, since what has no room is
+// packed in the run. Steps take their share in the order of their pixels: the fewer use a weight, the more
 // packing it costs beside that. ResNet-50 on a Xeon, in program order: 12 ms of 83 for the layers of 7x7 pixels,
 // unpacked, since filters transformed for 14x14 had taken the room, to gain 1. ResNet-18 (47 MB) is to fit the floor
 // with all its transformed filters (94 MB): with 128 MiB its last layer took 3.1 ms instead of 1.4.

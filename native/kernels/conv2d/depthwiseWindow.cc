@@ -15,8 +15,8 @@ constexpr int64_t kL2Bytes = 512 << 10;   // of an image that leaves room for it
 constexpr double kCacheBytes = 32 << 20;  // x and y together; beyond, neither will be found there by whoever is next
 
 Isa isaOf(const ConvRequest& request) {
-  const bool hasWindow = request.geometry.kernelH == 3;  // of avx512
-  return hasWindow ? isaOfChannels(request.op.isa, request.geometry.channels) : tableIsa(request.op.isa);
+  const bool inAvx512 = request.geometry.kernelH == 3;  // whose table has no other windows
+  return inAvx512 ? isaOfChannels(request.op.isa, request.geometry.channels) : tableIsa(request.op.isa);
 }
 
 struct Side {

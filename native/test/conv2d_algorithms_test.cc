@@ -192,6 +192,9 @@ TEST_CASE("conv2d: the algorithm that each shape gets") {
   // A stride of patches: 20 x 20 phases are too many for the search, and col2im is no worse.
   CHECK(algorithms({.h = 40, .w = 40, .channels = 16, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20}, 0) ==
         "igemm im2col igemm ");
+  // Chunks of tiles: conv2d_test.cc.
+  CHECK(algorithms({.images = 13, .h = 31, .w = 30, .channels = 17, .filters = 20}, 0) ==
+        "winograd winograd winograd ");
   CHECK(algorithms({.channels = 3}, 1) == "im2col im2col im2col ");
 }
 

@@ -162,6 +162,17 @@ TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
   checkAll({.images = 2, .h = 50, .w = 50, .channels = 20, .filters = 60, .left = 1, .groups = 20});
   // Winograd in all directions; the gradient of the filter in blocks of tiles that several tasks gather.
   checkAll({.h = 44, .w = 44, .channels = 40, .filters = 48, .top = 1, .bottom = 1, .left = 1, .right = 1});
+  // ... and in three chunks of tiles, the last one short.
+  checkAll({.images = 13,
+            .h = 31,
+            .w = 30,
+            .channels = 17,
+            .filters = 20,
+            .top = 1,
+            .bottom = 1,
+            .left = 1,
+            .right = 1,
+            .rows = 11});
   // Sums of more than one pass: beyond 4096 terms, by taps and by channels.
   checkAll({.h = 4, .w = 5, .channels = 700, .filters = 18});
   checkAll(

@@ -20,9 +20,11 @@ constexpr double kNearPackSpeed = 3;
 constexpr double kNearBytes = 256e3;       // found in L2
 constexpr int64_t kBlockPoints = 36 * 24;  // V of 128 channels and M of 64 columns: 442 and 221 KB
 constexpr int64_t kGroupColumns = 64;
-constexpr int64_t kLeastBlocks = 8;   // of threads' own; fewer are shared
-constexpr int64_t kSumTiles = 64;     // of a block where tiles are summed over: 24 to 96 differ by 5 %
-constexpr double kSerialFlops = 5e6;  // 50 us: a second thread is not woken for less
+constexpr int64_t kLeastBlocks = 8;  // of threads' own; fewer are shared
+constexpr int64_t kSumTiles = 64;    // of a block where tiles are summed over: 24 to 96 differ by 5 %
+constexpr int64_t kMostChunks = 16, kLeastChunkBlocks = 4;
+constexpr int64_t kMostSums = 4 * 128 * 128;  // channels times filters, of all chunks: 9 MB
+constexpr double kSerialFlops = 5e6;          // 50 us: a second thread is not woken for less
 constexpr double kTaskFlops = 2.5e6;
 
 double ceilDiv(int64_t a, int64_t b) {
@@ -113,6 +115,14 @@ int64_t winogradFilterBlock(const WinogradWork& work) {
   const int64_t tiles = work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
   const int64_t blocks = std::max<int64_t>(1, (tiles + kSumTiles / 2) / kSumTiles);
   return (tiles + blocks - 1) / blocks;
+}
+
+int64_t winogradFilterChunk(const WinogradWork& work) {
+  const int64_t tiles = work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
+  const int64_t block = winogradFilterBlock(work), blocks = (tiles + block - 1) / block;
+  const int64_t most = std::clamp<int64_t>(kMostSums / (work.channels * work.columns), 1, kMostChunks);
+  const int64_t chunks = std::clamp<int64_t>(blocks / kLeastChunkBlocks, 1, most);
+  return (blocks + chunks - 1) / chunks;
 }
 
 double winogradFilterNanoseconds(const WinogradWork& work) {

@@ -25,8 +25,10 @@ struct WinogradChoice {
 WinogradChoice winogradChoice(const WinogradWork& work, int edge);
 double implicitNanoseconds(const WinogradWork& work);
 
-// The gradient of the filter, tiles of 4x4: how many in a block, and the time; beside that of the sum over pixels.
+// The gradient of the filter, tiles of 4x4: how many in a block, blocks in a chunk, and the time; beside that of the
+// sum over pixels.
 int64_t winogradFilterBlock(const WinogradWork& work);
+int64_t winogradFilterChunk(const WinogradWork& work);
 double winogradFilterNanoseconds(const WinogradWork& work);
 double overPixelsNanoseconds(const WinogradWork& work);
 

@@ -215,8 +215,9 @@ std::unique_ptr<OpPlan> planWinograd4BackwardFilter(const ConvRequest& request, 
       return nullptr;
     }
   }
-  spec.blockTiles = winogradFilterBlock(work);
   spec.split = g.flops() > kLeastSplitFlops;
+  spec.blockTiles = winogradFilterBlock(work);
+  spec.chunkBlocks = winogradFilterChunk(work);
   spec.images = g.images;
   spec.sourceH = g.h;
   spec.sourceW = g.w;

@@ -95,10 +95,12 @@ struct WinogradFilter {
 };
 using WinogradFilterFn = void (*)(const WinogradFilter&);
 
-// dg = G^T M G for `channels` neighbouring columns of one input channel: dfilter[tap * tapStride + column].
+// dg = G^T M G for `channels` neighbouring columns of one input channel: dfilter[tap * tapStride + column]. M is the
+// sum of `parts` of them, added from the first to the last.
 struct WinogradFilterGradient {
   const float* points;
   int64_t pointStride;
+  int64_t parts, partStride;
   float* dfilter;
   int64_t tapStride;
   int64_t channels;

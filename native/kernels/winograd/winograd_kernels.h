@@ -246,7 +246,12 @@ void filterAdjoint(const WinogradFilterGradient& t) {
   forLanes(t.channels, [&](int64_t c, auto lanes) STRIATE_BODY {
     mapBothWays<M::kSpan, 3>(
         STRIATE_LAMBDA(const auto& in, auto& out) { M::filterAdjoint(in, out); },
-        STRIATE_LAMBDA(auto i, auto j) { return Vec::load(t.points + (i * M::kSpan + j) * t.pointStride + c); },
+        STRIATE_LAMBDA(auto i, auto j) {
+          const float* from = t.points + (i * M::kSpan + j) * t.pointStride + c;
+          Vec sum = Vec::load(from);
+          for (int64_t part = 1; part < t.parts; ++part) sum = add(sum, Vec::load(from + part * t.partStride));
+          return sum;
+        },
         STRIATE_LAMBDA(auto i, auto j, Vec value) { lanes.store(t.dfilter + (i * 3 + j) * t.tapStride + c, value); });
   });
 }

@@ -72,8 +72,9 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
                                           problem.targetH0 == 0 && problem.targetW0 == 0);
     part.packedOffset = packed;
     packed += part.depth * roundUp(spec_.columns, spec_.kernels->lanes) * spec_.groups;
-    part.sourcePerRow = static_cast<double>(problem.sourceH) * static_cast<double>(problem.sourceW) /
-                        (static_cast<double>(problem.gridH) * static_cast<double>(problem.gridW));
+    part.sourcePerRow = std::min(static_cast<double>(taps),
+                                 static_cast<double>(problem.sourceH) * static_cast<double>(problem.sourceW) /
+                                     (static_cast<double>(problem.gridH) * static_cast<double>(problem.gridW)));
 
     part.mostTileRows = spec_.sourcePixel * problem.sourceStepW % kSetFloats == 0 ? kRowsOfSet : kMaxTileRows;
 

@@ -63,6 +63,7 @@ async function bundle(entries, plugins = []) {
     entryPoints: entries.map((entry) => `lib/${entry}.ts`),
     outbase: "lib",
     outdir: "dist",
+    lineLimit: 120,
     chunkNames: "chunks/[name]-[hash]",
     plugins,
     bundle: true,

@@ -43,6 +43,10 @@ struct TensorDesc {
   bool dense() const { return pixelStride == channels(); }
 };
 
+// From so many rows on, what is packed in a run is packed as a whole, in a phase of its own before the products; below,
+// by the tasks that use it.
+inline constexpr int64_t kWholePackRows = 512;
+
 struct OpRequest {
   const TensorDesc* in = nullptr;  // as many as the schema's operands
   const TensorDesc* out = nullptr;

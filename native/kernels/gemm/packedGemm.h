@@ -16,7 +16,6 @@ class PackedGemm {
  public:
   static constexpr int kUnscaled = -1;
   static constexpr int kFactor = 1;  // which operand of the op is B
-  static constexpr int64_t kManyRows = 512;
 
   // Whether the budget allows a packed B that stays. scaleAt: which operand of the op multiplies the columns of B.
   static bool keeps(const IndirectSpec& spec, const OpRequest& request, int scaleAt) {
@@ -51,7 +50,7 @@ class PackedGemm {
   static IndirectSpec inMode(IndirectSpec spec, bool keepsPacked) {
     int64_t rows = 0;
     for (const IndirectProblem& problem : spec.problems) rows += spec.images * problem.gridH * problem.gridW;
-    spec.packsInTasks = !keepsPacked && rows < kManyRows;
+    spec.packsInTasks = !keepsPacked && rows < kWholePackRows;
     return spec;
   }
   size_t ownPacked() const {

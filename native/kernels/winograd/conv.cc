@@ -34,6 +34,14 @@
 // Two threads that take a block each, instead of sharing the points of both: Xeon, whose cores hand lines to each other
 // slowly, 128 channels at 28x28 1.5 x, SqueezeNet 1.08 x, ResNet-18 1.04, GoogLeNet 1.02.
 //
+// Blocks that are shared: all threads gather all tiles for themselves where products are ten times the work (marks in
+// run()). Zen 5, two cores without a cache in common, two threads: layers of 14x14 by 256 and of 7x7 by 384 and 512
+// channels 1.05 to 1.2 x, ResNet-50, SqueezeNet, ResNet-18 and GoogLeNet 1.02 to 1.03. With 128 columns it lost 15 %.
+//
+// Tried on the same machine: a filter that tasks transform in slabs of 64 channels that stay in L2, lines of the next
+// eight channels fetched ahead (0.76 -> 0.71 ms for 256 channels at 14x14, 0.48 kept; nothing for training): what a
+// transform costs are its 36 stores past L1, 370 cycles a vector.
+//
 // Choice (choose.cc). F(2x2) wins only where its smaller filter matters: few tiles of many channels (one image of 7x7
 // and 512 channels), or where the transformed filter of F(4x4) does not fit the budget. The implicit product wins below
 // 4 million operations.
@@ -53,6 +61,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 
 namespace striate {
 namespace {
@@ -60,6 +69,10 @@ namespace {
 // A tile's channels in one task: 3 to 5 us. Of 20 us, 25 tiles of 128 channels were one task and 28x28 went 1.6 times
 // as fast on two threads, now 1.8.
 constexpr int64_t kGatherFloats = 512;
+// Columns a thread from which on all of them gather all tiles: 130 cycles a tile and vector are then less than 15 % of
+// a thread's products.
+constexpr int64_t kGatherColumns = 80;
+constexpr size_t kMarkBytes = 64;   // a cache line a slot
 constexpr int64_t kPackDepth = 32;  // channels of a panel that one task of pack() transforms
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -122,7 +135,7 @@ void WinogradConv::pack(ThreadPool& pool, const float* filter, const float* scal
 
 size_t WinogradConv::scratchBytes() const {
   const auto slots = static_cast<size_t>(ThreadPool::maxSlots());
-  return slots * (vBytes_ + mBytes_ + uBytes_);
+  return slots * (vBytes_ + mBytes_ + uBytes_ + kMarkBytes);
 }
 
 void WinogradConv::gatherTiles(int64_t first, int64_t count, const WinogradOperands& operands, float* v) const {
@@ -235,20 +248,31 @@ void WinogradConv::run(ThreadPool& pool, const WinogradOperands& operands) const
     });
     return;
   }
-  float* v = floats(operands.scratch);
-  const int64_t groups = ceilDiv(panels(), layout.groupPanels);
-  for (int64_t first = 0; first < tiles; first += layout.blockTiles) {
-    const int64_t count = std::min(layout.blockTiles, tiles - first);
-    const int64_t pieces = layout.split ? std::clamp<int64_t>(count * depth_ / kGatherFloats, 1, count) : 1;
-    pool.parallelFor(pieces, [&](int64_t piece) {
-      const int64_t begin = count * piece / pieces;
-      gatherTiles(first + begin, count * (piece + 1) / pieces - begin, operands, v + begin * depth_);
-    });
-    pool.parallelFor(layout.split ? groups : 1, [&](int64_t group) {
-      float* own = floats(operands.scratch + vBytes_ + slot(mBytes_ + uBytes_));
-      const int64_t panel = group * layout.groupPanels;
-      runPanels(panel, layout.split ? std::min(panels(), panel + layout.groupPanels) : panels(), first, count, operands,
-                v, own);
+  // What each thread gathers for itself need not come from another core. Marks: the block that a slot holds, plus 1.
+  const bool gathersEach = pool.threads() * kGatherColumns <= spec_.columns;
+  const int64_t groups = layout.split ? ceilDiv(panels(), layout.groupPanels) : 1;
+  std::byte* marks = operands.scratch + static_cast<size_t>(ThreadPool::maxSlots()) * (vBytes_ + mBytes_ + uBytes_);
+  if (gathersEach) std::memset(marks, 0, static_cast<size_t>(pool.threads()) * kMarkBytes);
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t first = block * layout.blockTiles, count = std::min(layout.blockTiles, tiles - first);
+    if (!gathersEach) {
+      const int64_t pieces = layout.split ? std::clamp<int64_t>(count * depth_ / kGatherFloats, 1, count) : 1;
+      pool.parallelFor(pieces, [&](int64_t piece) {
+        const int64_t begin = count * piece / pieces;
+        gatherTiles(first + begin, count * (piece + 1) / pieces - begin, operands,
+                    floats(operands.scratch) + begin * depth_);
+      });
+    }
+    pool.parallelFor(groups, [&](int64_t group) {
+      std::byte* own = operands.scratch + slot(vBytes_ + mBytes_ + uBytes_);
+      float* v = floats(gathersEach ? own : operands.scratch);
+      int64_t& mark = *reinterpret_cast<int64_t*>(marks + slot(kMarkBytes));
+      if (gathersEach && mark != block + 1) {
+        gatherTiles(first, count, operands, v);
+        mark = block + 1;
+      }
+      runPanels(panels() * group / groups, panels() * (group + 1) / groups, first, count, operands, v,
+                floats(own + vBytes_));
     });
   }
 }

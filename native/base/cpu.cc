@@ -1,9 +1,13 @@
 #include "base/cpu.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #if defined(_WIN32)
 #include <intrin.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 namespace striate {
@@ -42,6 +46,32 @@ X64Features x64Features() {
                     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")};
 }
 #endif
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+struct X64Model {
+  bool intel = false, amd = false;
+  unsigned family = 0, model = 0;
+};
+
+X64Model x64Model() {
+  unsigned leaf[4] = {};
+  const auto read = [&](unsigned number) {
+#if defined(_WIN32)
+    __cpuid(reinterpret_cast<int*>(leaf), static_cast<int>(number));
+#else
+    __get_cpuid(number, &leaf[0], &leaf[1], &leaf[2], &leaf[3]);
+#endif
+  };
+  X64Model found;
+  read(0);
+  found.intel = leaf[1] == 0x756e6547;  // "Genu"
+  found.amd = leaf[1] == 0x68747541;    // "Auth"
+  read(1);
+  found.family = (leaf[0] >> 8 & 0xf) + (leaf[0] >> 20 & 0xff);
+  found.model = (leaf[0] >> 4 & 0xf) + (leaf[0] >> 16 & 0xf) * 16;
+  return found;
+}
 #endif
 
 std::vector<Isa> detect() {
@@ -87,6 +117,21 @@ bool isaSupported(Isa isa) {
 }
 
 Isa strongestIsa() { return supportedIsas().back(); }
+
+bool avx512DoublesPeak() {
+#if defined(__x86_64__) || defined(_M_X64)
+  static const bool doubles = [] {
+    const X64Model cpu = x64Model();
+    if (cpu.amd) return cpu.family == 0x1a;
+    // Skylake, Ice Lake, Sapphire, Emerald and Granite Rapids as servers.
+    constexpr unsigned kServers[] = {0x55, 0x6a, 0x6c, 0x8f, 0xcf, 0xad, 0xae};
+    return cpu.intel && cpu.family == 6 && std::count(std::begin(kServers), std::end(kServers), cpu.model) > 0;
+  }();
+  return doubles;
+#else
+  return false;
+#endif
+}
 
 bool parseIsa(std::string_view name, Isa* isa, std::string* error) {
   std::string valid;

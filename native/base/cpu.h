@@ -23,6 +23,11 @@ Isa strongestIsa();
 // that this machine lacks; *isa is then unchanged.
 bool parseIsa(std::string_view name, Isa* isa, std::string* error);
 
+// Whether this CPU is known to multiply vectors of avx512 as fast as those of avx2, twice as many numbers at a time:
+// server cores of Intel and AMD's Zen 5. On Zen 4 and on Intel's client cores both have the same peak. From CPUID
+// alone, not by a measurement, so that results have the same bits from process to process.
+bool avx512DoublesPeak();
+
 // What the environment variable STRIATE_ISA asks for, or the strongest set if it is unset or empty. Fails as parseIsa
 // does. Reads the environment at each call: the caller keeps the answer.
 bool selectIsa(Isa* isa, std::string* error);

@@ -19,7 +19,7 @@
 //         pointers that do not fit are loaded again at each k: 28 FMAs leave ports for that. 8 x 16 for at most 16
 //         columns, 14 x 16 over pixels. Zen 4 has the FMA peak of avx2, so what is gained there (in one run with avx2,
 //         one thread) is fewer tiles, loads and stores: products of 1x1 and im2col 0 to 7 %, over pixels 2 to 12; 16
-//         columns over few pixels lose 8 (a load for each FMA). 24 and 40 columns stay with avx2: gemmKernels().
+//         columns over few pixels lose 8 (a load for each FMA). 24 and 40 columns stay with avx2 there: gemmKernels().
 //   sse2  4 x 8,  8 x 4      neon  8 x 8, 12 x 4
 #pragma once
 #include <cstddef>

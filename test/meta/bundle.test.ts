@@ -1,4 +1,5 @@
 /** The built package: few files to load, one instance of everything, nothing heavy before it is needed. */
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -62,6 +63,17 @@ describe("the built package", () => {
     const striate = (await load("index.js")) as typeof Striate;
     const { imageGrid } = (await load("visualize/index.js")) as typeof Visualize;
     expect(() => imageGrid([], { title: "", description: "" })).toThrow(striate.OptionError);
+  });
+
+  test("an error that nobody catches is a sentence on a screen, not the line of a bundle", () => {
+    const index = JSON.stringify(join(dist, "index.js"));
+    const script = `import { sequential } from ${index}; sequential([8, 8, 3]).conv2d({ filters: 4, kernel: 9 });`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain("ShapeError: conv2d: the window covers 9 but the padded height is only 8");
+    expect(stderr.length).toBeLessThan(4000);
   });
 
   test("every file that package.json names is there, with types for those that are exported", () => {

@@ -3,11 +3,11 @@
 // block, which differ by 5 to 15 % (64 is best or nearly so: more leave L2, fewer read and write the sums too often).
 // With few tiles the sums are the limit: one image of 7x7 and 512 channels has 4 tiles for 36 of them (76 nominal), and
 // goes to the sum over pixels.
-// Threads: where cores have no cache in common (Zen 5 in a virtual machine: what one core wrote comes to the other at 12
-// GB/s), sharing the points of every block made two threads slower than one. Chunks of four blocks, each with sums of its
-// own (32 or 64 images of CIFAR, ms on one thread; two before; two now): 32 channels at 32x32 2.9; 5.1; 1.5, 64 at 32x32
-// 6.2; 5.0; 3.1, 64 at 16x16 2.7; 2.5; 1.4, 128 at 16x16 4.7; 3.1; 2.8. They cost one thread 3 to 5 %; chunks of one
-// block cost 16 and gave two threads no more.
+// Threads: where cores have no cache in common (Zen 5 in a virtual machine: what one core wrote comes to the other at
+// 12 GB/s), sharing the points of every block made two threads slower than one. Chunks of four blocks, each with sums
+// of its own (32 or 64 images of CIFAR, ms on one thread; two before; two now): 32 channels at 32x32 2.9; 5.1; 1.5, 64
+// at 32x32 6.2; 5.0; 3.1, 64 at 16x16 2.7; 2.5; 1.4, 128 at 16x16 4.7; 3.1; 2.8. They cost one thread 3 to 5 %; chunks
+// of one block cost 16 and gave two threads no more.
 #include "kernels/winograd/filterGradient.h"
 
 #include <algorithm>

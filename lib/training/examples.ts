@@ -24,6 +24,11 @@ export interface GatheredBatch {
   readonly inputs: readonly InputArray[];
 }
 
+interface BatchArrays {
+  readonly images: ImageArray;
+  readonly target: Int32Array | Float32Array;
+}
+
 /** Examples whose shapes fit a model and a loss. */
 export class CheckedExamples {
   readonly rows: number;
@@ -33,6 +38,8 @@ export class CheckedExamples {
   private readonly target: Int32Array | Float32Array;
   private readonly rowSize: number;
   private readonly targetSize: number;
+  /** Arrays of the last two batches, which later ones write to again; the older ones first. */
+  private readonly kept: [BatchArrays?, BatchArrays?] = [];
 
   /**
    * @param owner "fit" or "evaluate": begins the sentence of an error
@@ -67,11 +74,15 @@ export class CheckedExamples {
     if (this.labels !== undefined) checkLabels(this.labels, output.at(-1)!, owner);
   }
 
-  /** Copies some rows, changed by `augment` if there is one. */
+  /**
+   * Copies some rows, changed by `augment` if there is one. A batch is good until the next but one is gathered: to touch
+   * new memory for the first time can take as long as the step. What `augment` is given is new, for it may be kept.
+   */
   gather(rows: Int32Array, augment?: Augment, random?: RandomStream): GatheredBatch {
     this.checkStillThere();
-    let images = gatherRows(this.examples.images.data, this.rowSize, rows);
-    const target = gatherRows(this.target, this.targetSize, rows);
+    const [older, newer] = augment === undefined ? this.kept : [];
+    let images = gatherRows(this.examples.images.data, this.rowSize, rows, older?.images);
+    const target = gatherRows(this.target, this.targetSize, rows, older?.target);
     if (augment !== undefined) {
       const labels = this.labels === undefined ? new Int32Array(0) : (target as Int32Array);
       const [, ...shape] = this.examples.images.shape;
@@ -88,6 +99,9 @@ export class CheckedExamples {
         );
       }
       images = data;
+    } else {
+      const reused = older !== undefined && older.images.length >= images.length;
+      this.kept.splice(0, 2, newer, reused ? older : { images, target });
     }
     return { rows: rows.length, inputs: [images, target] };
   }
@@ -149,8 +163,13 @@ function checkLabels(labels: Int32Array, classes: number, owner: string): void {
   }
 }
 
-function gatherRows<T extends InputArray>(source: T, size: number, rows: Int32Array): T {
-  const target = new (source.constructor as new (length: number) => T)(rows.length * size);
+/** @param kept an array that may be written to, if it is long enough */
+function gatherRows<T extends InputArray>(source: T, size: number, rows: Int32Array, kept?: T): T {
+  const length = rows.length * size;
+  const target =
+    kept !== undefined && kept.length >= length
+      ? (kept.subarray(0, length) as T)
+      : new (source.constructor as new (length: number) => T)(length);
   rows.forEach((row, i) => target.set(source.subarray(row * size, (row + 1) * size), i * size));
   return target;
 }

@@ -18,7 +18,7 @@ type Image = [28, 28, 8];
 const options = { optimizer: sgd({ learningRate: 0.01 }), loss: "crossEntropy" } as const;
 
 function examples(rows: number): Examples<Image, [4]> {
-  const data = Float32Array.from({ length: rows * 28 * 28 * 8 }, (_, i) => Math.sin(i));
+  const data = Float32Array.from({ length: rows * 28 * 28 * 8 }, (_, i) => (i % 101) / 50 - 1);
   return { images: { shape: [rows, 28, 28, 8], data }, labels: Int32Array.from({ length: rows }, (_, i) => i % 4) };
 }
 
@@ -40,13 +40,17 @@ test.each<[string, () => Backend]>([
   const model = new Model<Image, [4]>(net.node, { seed: 1, backend: backend() });
   const rows = heavyRows(model);
   const data = examples(4 * rows);
-  let turns = 0;
-  const timer = setInterval(() => turns++, 5);
-  const before = performance.eventLoopUtilization();
-  await model.fit(data, { ...options, epochs: 1, batchSize: rows, shuffle: false });
-  const { utilization } = performance.eventLoopUtilization(before);
+  // Turns of the loop in each step, of about 40 that a timer of 5 ms could have. Not its utilization: gathering the first
+  // batches is the loop's own work, and where a system is slow to give new memory it takes half as long as a step.
+  const turns: number[] = [];
+  let inStep = 0;
+  const timer = setInterval(() => inStep++, 5);
+  const onBatch = (): void => {
+    turns.push(inStep);
+    inStep = 0;
+  };
+  await model.fit(data, { ...options, epochs: 1, batchSize: rows, shuffle: false, onBatch });
   clearInterval(timer);
-  expect(utilization).toBeLessThan(0.2);
-  // It turned during the steps, not only between them.
-  expect(turns).toBeGreaterThan(4 * 4);
+  expect(turns).toHaveLength(4);
+  expect(Math.min(...turns)).toBeGreaterThan(4);
 });

@@ -63,7 +63,7 @@ async function bundle(entries, plugins = []) {
     entryPoints: entries.map((entry) => `lib/${entry}.ts`),
     outbase: "lib",
     outdir: "dist",
-    lineLimit: 120,
+    lineLimit: 120, // Node.js prints the whole line from which an error comes that nobody catches
     chunkNames: "chunks/[name]-[hash]",
     plugins,
     bundle: true,

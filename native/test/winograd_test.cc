@@ -181,6 +181,11 @@ TEST_CASE("winograd: blocks and groups that do not divide the work") {
     for (int64_t group : {1, 2, 3, 9})
       checkBoth({.images = 3, .h = 10, .w = 9, .columns = 50, .blockTiles = block, .groupPanels = group});
   }
+  // So many columns that each of up to four threads gathers the tiles of a shared block for itself.
+  for (int64_t block : {5, 100}) {
+    for (int64_t group : {1, 3})
+      checkBoth({.images = 2, .h = 10, .w = 9, .columns = 330, .blockTiles = block, .groupPanels = group});
+  }
 }
 
 // The bound is a worst case; what is typical is far below it. It must hold where rounding is at its worst too.

@@ -49,6 +49,11 @@ double streamNanoseconds(double bytes, double visits) {
 
 double plainBytes(const WinogradWork& work) { return 36.0 * static_cast<double>(work.channels * work.columns); }
 
+// Of the gradient of the filter.
+int64_t filterTiles(const WinogradWork& work) {
+  return work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
+}
+
 double transformCycles(const WinogradWork& work, int edge, int64_t tiles) {
   const double vectors = ceilDiv(work.channels, work.kernels->lanes) + ceilDiv(work.columns, work.kernels->lanes);
   return static_cast<double>(tiles) * (vectors * (edge == 4 ? 90 : 40) + 40);
@@ -112,13 +117,13 @@ WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
 }
 
 int64_t winogradFilterBlock(const WinogradWork& work) {
-  const int64_t tiles = work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
+  const int64_t tiles = filterTiles(work);
   const int64_t blocks = std::max<int64_t>(1, (tiles + kSumTiles / 2) / kSumTiles);
   return (tiles + blocks - 1) / blocks;
 }
 
 int64_t winogradFilterChunk(const WinogradWork& work) {
-  const int64_t tiles = work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
+  const int64_t tiles = filterTiles(work);
   const int64_t block = winogradFilterBlock(work), blocks = (tiles + block - 1) / block;
   const int64_t most = std::clamp<int64_t>(kMostSums / (work.channels * work.columns), 1, kMostChunks);
   const int64_t chunks = std::clamp<int64_t>(blocks / kLeastChunkBlocks, 1, most);
@@ -126,7 +131,7 @@ int64_t winogradFilterChunk(const WinogradWork& work) {
 }
 
 double winogradFilterNanoseconds(const WinogradWork& work) {
-  const int64_t tiles = work.images * ((work.targetH + 3) / 4) * ((work.targetW + 3) / 4);
+  const int64_t tiles = filterTiles(work);
   const double blocks = ceilDiv(tiles, winogradFilterBlock(work));
   // Areas of the sums are read and written once a block.
   const double outer =

@@ -69,8 +69,8 @@ namespace {
 // A tile's channels in one task: 3 to 5 us. Of 20 us, 25 tiles of 128 channels were one task and 28x28 went 1.6 times
 // as fast on two threads, now 1.8.
 constexpr int64_t kGatherFloats = 512;
-// Columns a thread from which on all of them gather all tiles: 130 cycles a tile and vector are then less than 15 % of
-// a thread's products.
+// Columns a thread from which on all of them gather all tiles: 130 cycles a tile and vector are then less than a tenth
+// of a thread's products.
 constexpr int64_t kGatherColumns = 80;
 constexpr size_t kMarkBytes = 64;   // a cache line a slot
 constexpr int64_t kPackDepth = 32;  // channels of a panel that one task of pack() transforms
@@ -252,7 +252,8 @@ void WinogradConv::run(ThreadPool& pool, const WinogradOperands& operands) const
   const bool gathersEach = pool.threads() * kGatherColumns <= spec_.columns;
   const int64_t groups = layout.split ? ceilDiv(panels(), layout.groupPanels) : 1;
   std::byte* marks = operands.scratch + static_cast<size_t>(ThreadPool::maxSlots()) * (vBytes_ + mBytes_ + uBytes_);
-  if (gathersEach) std::memset(marks, 0, static_cast<size_t>(pool.threads()) * kMarkBytes);
+  // Of all slots: setThreads() may add threads at any time.
+  if (gathersEach) std::memset(marks, 0, static_cast<size_t>(ThreadPool::maxSlots()) * kMarkBytes);
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t first = block * layout.blockTiles, count = std::min(layout.blockTiles, tiles - first);
     if (!gathersEach) {

@@ -32,14 +32,13 @@ namespace striate {
 inline constexpr int kMaxTileRows = 16;
 
 // What later tiles will read: before every 16 terms of the sum, `lines` addresses are fetched, each `step` floats after
-// the one before, and `width` - 1 lines after each. Prefetches never fault, so they may run past the end (but stay in
-// mapped memory: a page walk that fails is slow).
+// the one before. Prefetches never fault, so they may run past the end (but stay in mapped memory: a page walk that
+// fails is slow).
 struct Ahead {
   const float* at = nullptr;
   int64_t step = 16;
   int64_t lines = 0;
   int64_t tileStep = 0;  // floats from what one tile asks for to what the next one does
-  int64_t width = 1;     // lines at each address
 };
 
 // A stack of tiles of the same columns, one below the other: what is the same for all of them is set up once.
@@ -88,10 +87,13 @@ struct GemmKernels {
   IndirectTileFn narrow[kMaxTileRows];
   PixelTileFn wideOverPixels[kMaxTileRows];
   PixelTileFn narrowOverPixels[kMaxTileRows];
-  // packed[k * width + n] for k < depth, width = lanes or 2 * lanes, zeros in columns >= `columns`: from b[k * stride +
-  // n] or, transposed, from b[n * stride + k], times scale[n] (null: 1).
-  void (*packRows)(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
-                   float* packed);
+  // Panel n / width of packed, panelStride floats after the one before, gets at [k * width + n % width], for k < depth,
+  // b[k * stride + n] times scale[n] (null: 1); zeros fill up the last one. width is lanes or 2 * lanes. The rows of b
+  // are read whole and one after the other: panel by panel, in pieces of 128 bytes that lie 2 KiB apart, memory gave an
+  // Intel Xeon (family 6, model 85) 1 GB/s instead of 8.
+  void (*packRows)(const float* b, int64_t stride, int64_t depth, int64_t columns, int width, int64_t panelStride,
+                   const float* scale, float* packed);
+  // packed[k * width + n] = b[n * stride + k] * scale[n] for n < columns, else 0: one panel.
   void (*packTransposed)(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
                          float* packed);
   // planes[q * planeStride + p * planeRows + m] = rows[p][offset + q * planeRows + m] for all channels c = q *

@@ -110,9 +110,7 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
     if constexpr (kFetches) {
       for (; left >= kFetchTerms; left -= kFetchTerms, b += kFetchTerms * kWidth) {
         for (int i = 0; i < 2; ++i) {
-          for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) {
-            for (int64_t w = 0; w < t.ahead[i].width; ++w) prefetch(next[i] + w * kLineFloats);
-          }
+          for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) prefetch(next[i]);
         }
         for (int64_t k = 0; k < kFetchTerms; k += kTermsAtOnce) {
 #pragma GCC unroll 16
@@ -224,22 +222,55 @@ STRIATE_INLINE Vec columnScale(const float* scale, int n, int columns) {
   return scale == nullptr ? Vec::broadcast(1.0f) : Vec::loadPartial(scale + n, lanesLeft(columns, n / Vec::width));
 }
 
-void packRows(const float* b, int64_t stride, int64_t depth, int columns, int width, const float* scale,
-              float* packed) {
-  if (columns == width && width == 2 * Vec::width) {
-    const Vec scale0 = columnScale(scale, 0, columns);
-    const Vec scale1 = columnScale(scale, Vec::width, columns);
-    for (int64_t k = 0; k < depth; ++k, b += stride, packed += width) {
-      mul(Vec::load(b), scale0).store(packed);
-      mul(Vec::load(b + Vec::width), scale1).store(packed + Vec::width);
+// A line of a panel is written at once, so that it need not stay in L1 while the other panels get theirs.
+constexpr int kRowsOfLine = Vec::width * 2 < kLineFloats ? kLineFloats / (Vec::width * 2) : 1;
+
+template <int kVecs, bool kScales>
+STRIATE_INLINE void packWhole(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panelStride,
+                              const float* scale, float* packed) {
+  constexpr int kWidth = kVecs * Vec::width;
+  for (int64_t k = 0; k < depth; k += kRowsOfLine) {
+    const int64_t rows = depth - k < kRowsOfLine ? depth - k : kRowsOfLine;
+    float* to = packed + k * kWidth;
+    for (int64_t n = 0; n < columns; n += kWidth, to += panelStride) {
+      for (int64_t row = 0; row < rows; ++row) {
+        repeat<kVecs>(STRIATE_LAMBDA(auto v) {
+          const Vec x = Vec::load(b + (k + row) * stride + n + v * Vec::width);
+          (kScales ? mul(x, Vec::load(scale + n + v * Vec::width)) : x).store(to + row * kWidth + v * Vec::width);
+        });
+      }
     }
-    return;
   }
-  for (int n = 0; n < width; n += Vec::width) {
-    const int left = lanesLeft(columns, n / Vec::width);
-    const Vec scales = columnScale(scale, n, columns);
-    for (int64_t k = 0; k < depth; ++k)
-      mul(Vec::loadPartial(b + k * stride + n, left), scales).store(packed + k * width + n);
+}
+
+template <int kVecs>
+STRIATE_INLINE void packPanels(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panelStride,
+                               const float* scale, float* packed) {
+  constexpr int kWidth = kVecs * Vec::width;
+  const int64_t whole = columns - columns % kWidth;
+  if (scale == nullptr) {
+    packWhole<kVecs, false>(b, stride, depth, whole, panelStride, nullptr, packed);
+  } else {
+    packWhole<kVecs, true>(b, stride, depth, whole, panelStride, scale, packed);
+  }
+  if (whole == columns) return;
+  b += whole;
+  packed += whole / kWidth * panelStride;
+  const int left = static_cast<int>(columns - whole);
+  for (int n = 0; n < kWidth; n += Vec::width) {
+    const Vec scales = columnScale(scale == nullptr ? nullptr : scale + whole, n, left);
+    for (int64_t k = 0; k < depth; ++k) {
+      mul(Vec::loadPartial(b + k * stride + n, lanesLeft(left, n / Vec::width)), scales).store(packed + k * kWidth + n);
+    }
+  }
+}
+
+void packRows(const float* b, int64_t stride, int64_t depth, int64_t columns, int width, int64_t panelStride,
+              const float* scale, float* packed) {
+  if (width == Vec::width) {
+    packPanels<1>(b, stride, depth, columns, panelStride, scale, packed);
+  } else {
+    packPanels<2>(b, stride, depth, columns, panelStride, scale, packed);
   }
 }
 

@@ -56,72 +56,110 @@ IndirectGemm::Slot IndirectGemm::slot(std::byte* scratch) const {
           reinterpret_cast<float*>(base + pointerBytes())};
 }
 
+int64_t IndirectGemm::widthOf(int64_t panel) const {
+  const int64_t lanes = spec_.kernels->lanes, column = panel % panelsPerGroup() * panelWidth_;
+  return spec_.columns - column <= lanes ? lanes : panelWidth_;
+}
+
+int64_t IndirectGemm::columnsBefore(int64_t panel) const {
+  return panel / panelsPerGroup() * roundUp(spec_.columns, spec_.kernels->lanes) +
+         panel % panelsPerGroup() * panelWidth_;
+}
+
 void IndirectGemm::packPanel(size_t problem, const Pass& pass, int64_t panel, const float* b, const float* scale,
                              float* to) const {
-  const GemmKernels& kernels = *spec_.kernels;
   const int64_t group = panel / panelsPerGroup();
   const int64_t column = panel % panelsPerGroup() * panelWidth_;
   const int columns = static_cast<int>(std::min(panelWidth_, spec_.columns - column));
-  const int width = columns <= kernels.lanes ? kernels.lanes : 2 * kernels.lanes;
-  const bool inRows = spec_.bColumn == 1;
+  const int width = static_cast<int>(widthOf(panel));
   const float* scales = scale == nullptr ? nullptr : scale + group * spec_.columns + column;
   for (int64_t t = pass.tap; t < pass.tap + pass.taps; ++t) {
     const Tap& tap = spec_.problems[problem].taps[static_cast<size_t>(t)];
     const float* from =
         b + tap.index * spec_.bTap + group * spec_.bGroup + column * spec_.bColumn + pass.channel * spec_.bChannel;
-    (inRows ? kernels.packRows : kernels.packTransposed)(from, inRows ? spec_.bChannel : spec_.bColumn, pass.channels,
-                                                         columns, width, scales, to);
+    spec_.kernels->packTransposed(from, spec_.bColumn, pass.channels, columns, width, scales, to);
     to += pass.channels * width;
   }
 }
 
+void IndirectGemm::packRows(size_t problem, const Pass& pass, int64_t firstPanel, int64_t lastPanel, const float* b,
+                            const float* scale, const PackedPanels& packed) const {
+  const int64_t lanes = spec_.kernels->lanes;
+  for (int64_t panel = firstPanel, end = 0; panel < lastPanel; panel = end) {
+    const int64_t group = panel / panelsPerGroup();
+    end = std::min(lastPanel, (group + 1) * panelsPerGroup());
+    const int64_t column = panel % panelsPerGroup() * panelWidth_;
+    const int64_t columns = std::min(spec_.columns - column, (end - panel) * panelWidth_);
+    const int64_t narrow = widthOf(end - 1) == panelWidth_ ? 0 : columns % panelWidth_, wide = columns - narrow;
+    float* to = packed.to + (columnsBefore(panel) - columnsBefore(firstPanel)) * packed.depth;
+    const float* scales = scale == nullptr ? nullptr : scale + group * spec_.columns + column;
+    for (int64_t t = 0; t < pass.taps; ++t) {
+      const Tap& tap = spec_.problems[problem].taps[static_cast<size_t>(pass.tap + t)];
+      const float* from = b + tap.index * spec_.bTap + group * spec_.bGroup + column + pass.channel * spec_.bChannel;
+      const int64_t term = packed.firstTerm + t * pass.channels;
+      if (wide > 0) {
+        spec_.kernels->packRows(from, spec_.bChannel, pass.channels, wide, static_cast<int>(panelWidth_),
+                                packed.depth * panelWidth_, scales, to + term * panelWidth_);
+      }
+      if (narrow > 0) {
+        spec_.kernels->packRows(from + wide, spec_.bChannel, pass.channels, narrow, static_cast<int>(lanes), 0,
+                                scales == nullptr ? nullptr : scales + wide, to + wide * packed.depth + term * lanes);
+      }
+    }
+  }
+}
+
 void IndirectGemm::pack(ThreadPool& pool, const float* b, const float* scale, float* packed) const {
-  const int64_t width = roundUp(spec_.columns, spec_.kernels->lanes);
+  const int64_t width = roundUp(spec_.columns, spec_.kernels->lanes) * spec_.groups;
   for (size_t i = 0; i < parts_.size(); ++i) {
-    const int64_t depth = parts_[i].depth;
-    const Pass whole = {0, static_cast<int64_t>(spec_.problems[i].taps.size()), 0, spec_.channels};
-    const int64_t tasks = std::min<int64_t>(panels(), 1 + depth * width * spec_.groups / (64 << 10));
+    const int64_t depth = parts_[i].depth, taps = static_cast<int64_t>(spec_.problems[i].taps.size());
+    float* to = packed + parts_[i].packedOffset;
+    const int64_t wanted = 1 + depth * width / (64 << 10);
+    if (packsRows()) {
+      const int64_t tasks = std::clamp<int64_t>(wanted, 1, ceilDiv(spec_.channels, kFetchTerms));
+      pool.parallelFor(taps * tasks, [&](int64_t task) {
+        const int64_t tap = task / tasks, first = spec_.channels * (task % tasks) / tasks;
+        const int64_t last = spec_.channels * (task % tasks + 1) / tasks;
+        packRows(i, {tap, 1, first, last - first}, 0, panels(), b, scale, {to, depth, tap * spec_.channels + first});
+      });
+      continue;
+    }
+    const Pass whole = {0, taps, 0, spec_.channels};
+    const int64_t tasks = std::min<int64_t>(panels(), wanted);
     pool.parallelFor(tasks, [&](int64_t task) {
       for (int64_t panel = panels() * task / tasks; panel < panels() * (task + 1) / tasks; ++panel) {
-        const int64_t column = panel % panelsPerGroup() * panelWidth_;
-        packPanel(i, whole, panel, b, scale,
-                  packed + parts_[i].packedOffset + (panel / panelsPerGroup() * width + column) * depth);
+        packPanel(i, whole, panel, b, scale, to + columnsBefore(panel) * depth);
       }
     });
   }
 }
 
-// The share of tile `tile` of `tiles` in the next panel of B. Unpacked, a panel is lines (packRows) or one run of
-// channels per column (packTransposed); runs that do not follow each other are left to the hardware.
+// The share of tile `tile` of `tiles` in the next panel of B: of the packed one, or of the runs of channels, one for
+// each column, that packTransposed reads; runs that do not follow each other are left to the hardware.
 Ahead IndirectGemm::nextPanel(size_t problem, const Pass& pass, int64_t panel, int64_t tile, int64_t tiles,
                               const IndirectOperands& operands) const {
   const Part& part = parts_[problem];
+  const int64_t first = pass.depth() * tile / tiles;
+  if (operands.packed != nullptr) {
+    const int64_t width = widthOf(panel);
+    const float* at = operands.packed + part.packedOffset + columnsBefore(panel) * part.depth +
+                      (pass.tap * spec_.channels + pass.channel) * width;
+    return {at + first * width, kLineFloats, ceilDiv(kFetchTerms * width / kLineFloats, tiles),
+            pass.depth() / tiles * width};
+  }
+  if (spec_.bColumn != pass.channels) return {};
   const int64_t group = panel / panelsPerGroup();
   const int64_t column = panel % panelsPerGroup() * panelWidth_;
   const int64_t columns = std::min(panelWidth_, spec_.columns - column);
-  const int64_t first = pass.depth() * tile / tiles;
-  int64_t lines = ceilDiv(kFetchTerms, tiles);
-  if (operands.packed != nullptr) {
-    const int64_t width = columns <= spec_.kernels->lanes ? spec_.kernels->lanes : 2 * spec_.kernels->lanes;
-    const float* at = operands.packed + part.packedOffset +
-                      (group * roundUp(spec_.columns, spec_.kernels->lanes) + column) * part.depth +
-                      (pass.tap * spec_.channels + pass.channel) * width;
-    lines = ceilDiv(kFetchTerms * width / kLineFloats, tiles);
-    return {at + first * width, kLineFloats, lines, pass.depth() / tiles * width};
-  }
-  const auto tapOf = [&](int64_t t) { return spec_.problems[problem].taps[static_cast<size_t>(pass.tap + t)].index; };
-  const float* at = operands.b + group * spec_.bGroup + column * spec_.bColumn + pass.channel * spec_.bChannel;
-  if (spec_.bColumn == 1) {
-    return {at + tapOf(first / pass.channels) * spec_.bTap + first % pass.channels * spec_.bChannel, spec_.bChannel,
-            lines, 0, ceilDiv(columns, kLineFloats)};
-  }
   const int64_t run = pass.taps * columns * tile / tiles;
-  if (spec_.bColumn != pass.channels) return {};
-  return {at + tapOf(run / columns) * spec_.bTap + run % columns * spec_.bColumn, kLineFloats, lines};
+  const Tap& tap = spec_.problems[problem].taps[static_cast<size_t>(pass.tap + run / columns)];
+  const float* at = operands.b + tap.index * spec_.bTap + group * spec_.bGroup +
+                    (column + run % columns) * spec_.bColumn + pass.channel * spec_.bChannel;
+  return {at, kLineFloats, ceilDiv(kFetchTerms, tiles)};
 }
 
-void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, bool fetchesNext, int64_t rows,
-                            bool fetchesRows, const IndirectOperands& operands, const Slot& slot) const {
+void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, const float* b, bool fetchesNext,
+                            int64_t rows, bool fetchesRows, const IndirectOperands& operands, const Slot& slot) const {
   const GemmKernels& kernels = *spec_.kernels;
   const Part& part = parts_[problem];
   const Pass& pass = part.passes[passIndex];
@@ -133,28 +171,21 @@ void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, boo
   IndirectTile tile;
   tile.columns = static_cast<int>(std::min(panelWidth_, spec_.columns - column));
   const bool narrow = tile.columns <= kernels.lanes;
-  const int width = narrow ? kernels.lanes : 2 * kernels.lanes;
   const IndirectTileFn* family = narrow ? kernels.narrow : kernels.wide;
   const int64_t step = std::min<int64_t>(narrow ? kernels.narrowRows : kernels.wideRows, part.mostTileRows);
   tile.rowStride = part.rowsPerBlock;
   tile.offset = group * spec_.channels + pass.channel;
   tile.taps = pass.taps;
   tile.channels = pass.channels;
-  if (operands.packed != nullptr) {
-    tile.b = operands.packed + part.packedOffset +
-             (group * roundUp(spec_.columns, kernels.lanes) + column) * part.depth +
-             (pass.tap * spec_.channels + pass.channel) * width;
-  } else {
-    tile.b = slot.panel;
-    if (pass.taps > 0) packPanel(problem, pass, panel, operands.b, operands.scale, slot.panel);
-  }
+  tile.b = b;
   tile.column = group * spec_.columns + column;
   tile.contiguous = part.consecutive && spec_.targetPixel == tile.columns;
   tile.bias = isFirst ? operands.bias : nullptr;
   tile.activation = isLast ? spec_.activation : static_cast<int>(kActivationNone);
   tile.slope = spec_.slope;
   const int64_t farB = part.rows < kFewRows ? kFarBOfFewRows : kFarB;
-  const bool fetchesB = fetchesNext && (spec_.packsInTasks ? pass.taps > 0 : part.depth * spec_.columns > farB);
+  const bool fetchesB =
+      fetchesNext && (spec_.packsInTasks ? pass.taps > 0 && !packsRows() : part.depth * spec_.columns > farB);
   tile.fetchesTarget =
       part.rows * spec_.columns * spec_.groups > (kernels.lanes == kLineFloats ? kFarTargetOfLines : kFarTarget);
   // As even as can be: a last tile of few rows would have too few sums in flight.
@@ -204,11 +235,24 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
         fillSourceRows(problem, range.tap, range.taps, row, count, operands.source, spec_.sourcePixel,
                        reinterpret_cast<const float*>(operands.scratch), slot.rows, part.rowsPerBlock);
       }
+      const bool packs = operands.packed == nullptr && range.taps > 0;
+      if (packs && packsRows()) {
+        packRows(index, range, firstPanel, lastPanel, operands.b, operands.scale, {slot.panels, range.depth(), 0});
+      }
+      const auto panelAt = [&](int64_t panel) -> const float* {
+        if (operands.packed != nullptr) {
+          return operands.packed + part.packedOffset + columnsBefore(panel) * part.depth +
+                 (range.tap * spec_.channels + range.channel) * widthOf(panel);
+        }
+        if (packsRows()) return slot.panels + (columnsBefore(panel) - columnsBefore(firstPanel)) * range.depth();
+        if (packs) packPanel(index, range, panel, operands.b, operands.scale, slot.panels);
+        return slot.panels;
+      };
       // Of this task, or of the next one, which this thread runs too as a rule.
       const int64_t panelsAhead = part.passes.size() == 1 ? panels() : lastPanel;
       for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-        runPanel(index, pass, panel, panel + 1 < panelsAhead, count, fetchesRows && panel == firstPanel, operands,
-                 slot);
+        runPanel(index, pass, panel, panelAt(panel), panel + 1 < panelsAhead, count, fetchesRows && panel == firstPanel,
+                 operands, slot);
       }
     }
   }
@@ -220,11 +264,16 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
   const auto rowTasksOf = [&](size_t i) {  // as many as the live rows deserve
     return ceilDiv(parts_[i].rowTasks * rowsOf(i, operands.images), std::max<int64_t>(1, parts_[i].rows));
   };
+  const int64_t threads = pool.threads();
+  const auto columnTasksOf = [&](size_t i) {
+    return std::clamp(ceilDiv(threads, std::max<int64_t>(1, rowTasksOf(i))), parts_[i].columnTasks,
+                      parts_[i].mostColumnTasks);
+  };
   int64_t tasks = 0;
-  for (size_t i = 0; i < parts_.size(); ++i) tasks += rowTasksOf(i) * parts_[i].columnTasks;
+  for (size_t i = 0; i < parts_.size(); ++i) tasks += rowTasksOf(i) * columnTasksOf(i);
   pool.parallelFor(tasks, [&](int64_t task) {
     for (size_t i = 0; i < parts_.size(); ++i) {
-      const int64_t rowTasks = rowTasksOf(i), columnTasks = parts_[i].columnTasks;
+      const int64_t rowTasks = rowTasksOf(i), columnTasks = columnTasksOf(i);
       if (task >= rowTasks * columnTasks) {
         task -= rowTasks * columnTasks;
         continue;

@@ -53,7 +53,7 @@ struct IndirectSpec {
   // B[t][g, k, n] = b[t.index * bTap + g * bGroup + k * bChannel + n * bColumn]; bChannel or bColumn is 1
   int64_t bTap = 0, bGroup = 0, bChannel = 0, bColumn = 0;
   std::vector<IndirectProblem> problems;
-  // B is packed by the tasks that use it, a panel and a pass at a time, instead of once by pack().
+  // B is packed by the tasks that use it, a pass at a time, instead of once by pack().
   bool packsInTasks = false;
 };
 
@@ -96,14 +96,15 @@ class IndirectGemm {
     int64_t rowsPerBlock = 0;  // whose pointers are made at once, and whose source should stay in L2
     int64_t rows = 0;          // at capacity
     int64_t mostTileRows = 0;  // that do not evict each other from L1
-    int64_t rowTasks = 1, columnTasks = 1;
-    double sourcePerRow = 1;  // source pixels that one row of the grid adds
+    int64_t rowTasks = 1;
+    int64_t columnTasks = 1, mostColumnTasks = 1;  // more where else there would be none for some threads
+    double sourcePerRow = 1;                       // source pixels that one row of the grid adds
   };
   struct Slot {  // of one thread
     const float** rows;
     float** target;
     const float** residual;
-    float* panel;  // packed in this task
+    float* panels;  // packed in this task
   };
 
   int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
@@ -119,20 +120,32 @@ class IndirectGemm {
   size_t slotBytes() const;
   Slot slot(std::byte* scratch) const;
 
+  // Whether a row of B lies in one piece.
+  bool packsRows() const { return spec_.bColumn == 1; }
+  int64_t widthOf(int64_t panel) const;
+  // Columns of packed panels that come before this one's.
+  int64_t columnsBefore(int64_t panel) const;
   void packPanel(size_t problem, const Pass& pass, int64_t panel, const float* b, const float* scale, float* to) const;
+  // Where in panels of `depth` terms, the first of which is `to`, a pass begins.
+  struct PackedPanels {
+    float* to;
+    int64_t depth, firstTerm;
+  };
+  void packRows(size_t problem, const Pass& pass, int64_t firstPanel, int64_t lastPanel, const float* b,
+                const float* scale, const PackedPanels& packed) const;
   Ahead nextPanel(size_t problem, const Pass& pass, int64_t panel, int64_t tile, int64_t tiles,
                   const IndirectOperands& operands) const;
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
                const IndirectOperands& operands) const;
-  void runPanel(size_t problem, size_t pass, int64_t panel, bool fetchesNext, int64_t rows, bool fetchesRows,
-                const IndirectOperands& operands, const Slot& slot) const;
+  void runPanel(size_t problem, size_t pass, int64_t panel, const float* b, bool fetchesNext, int64_t rows,
+                bool fetchesRows, const IndirectOperands& operands, const Slot& slot) const;
 
   IndirectSpec spec_;
   std::vector<Part> parts_;
   int64_t panelWidth_ = 0;
   int64_t blockRows_ = 0;  // the most of any problem
   int64_t blockPointers_ = 0;
-  int64_t panelFloats_ = 0;  // of the largest pass, with packsInTasks
+  int64_t panelFloats_ = 0;  // of what a task packs at a time
 };
 
 // The table for results of so many columns: on avx512 that of avx2 where vectors of 16 would stay empty too often.

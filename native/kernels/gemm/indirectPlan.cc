@@ -20,8 +20,13 @@ constexpr int64_t kReusedDepth = 512;  // where very many rows share a panel, so
 constexpr int64_t kManyRows = 192, kVeryManyRows = 512;
 constexpr int64_t kSharedFloats = 256 << 10;  // of B; more does not stay in L2
 constexpr int64_t kMostDepthInTask = 512;     // packed and used at once: 1152 is 5 % slower
-constexpr int64_t kMostPointers = 5120;       // per block: 40 KiB
-constexpr int64_t kBlockFloats = 100 << 10;   // source floats of a block: 400 KiB of L2
+// Rows of B that a task packs: of so many columns where there are as many and threads enough without, at least 1 KiB or
+// half of that in one piece; and as many rows as make 512 KiB. One image of 512 channels to 512 filters of 3x3 at 7x7
+// on an Intel Xeon (family 6, model 85; memory reads 8 GB/s; one thread), B in memory, ms by columns at a time: 32 9.5,
+// 128 5.5, 256 4.2, 512 3.5. The depth of a pass, 64 to 256, and fetching the next pass ahead made no difference.
+constexpr int64_t kMostPackedColumns = 512, kLeastPackedColumns = 128, kPackedFloats = 128 << 10;
+constexpr int64_t kMostPointers = 5120;      // per block: 40 KiB
+constexpr int64_t kBlockFloats = 100 << 10;  // source floats of a block: 400 KiB of L2
 constexpr int64_t kLeastBlock = 48, kMostBlock = 480;
 constexpr double kTaskFlops =
     2.5e6;                           // 25 us at 100 GFLOP/s; of 10 us, 2048 to 512 channels at 7x7 fall from 79 to 41 %
@@ -83,7 +88,9 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
     int64_t passTaps = 1;
     for (const Pass& pass : part.passes) {
       passTaps = std::max(passTaps, pass.taps);
-      if (spec_.packsInTasks) panelFloats_ = std::max(panelFloats_, pass.depth() * panelWidth_);
+      if (!spec_.packsInTasks) continue;
+      const int64_t panelsAtOnce = packsRows() ? ceilDiv(panels(), part.columnTasks) : 1;
+      panelFloats_ = std::max(panelFloats_, pass.depth() * panelsAtOnce * panelWidth_);
     }
     blockRows_ = std::max(blockRows_, part.rowsPerBlock);
     blockPointers_ = std::max(blockPointers_, part.rowsPerBlock * passTaps);
@@ -103,6 +110,9 @@ void IndirectGemm::planPasses(Part& part, int64_t taps, int64_t rows) const {
     return;
   }
   int64_t most = spec_.packsInTasks ? kMostDepthInTask : kMostDepth;
+  if (spec_.packsInTasks && packsRows()) {
+    most = std::min(most, kPackedFloats / std::min(panels() * panelWidth_, kMostPackedColumns));
+  }
   if (taps == 1 && rows >= kVeryManyRows && spec_.channels >= 4 * kReusedDepth) most = kReusedDepth;
   if (spec_.channels <= most) {
     const int64_t mostTaps = std::min(kMostPointers / kLeastBlock, most / spec_.channels);
@@ -135,12 +145,18 @@ void IndirectGemm::planTasks(Part& part, int64_t rows, double tasks) const {
   const int64_t wanted = evenly(tasks);
   if (spec_.packsInTasks) {
     part.rowTasks = ceilDiv(rows, block);
-    part.columnTasks =
+    part.mostColumnTasks =
         std::clamp<int64_t>(wanted / part.rowTasks, 1, rows < kManyRows ? panels() : ceilDiv(panels(), 2));
+    part.columnTasks = part.mostColumnTasks;
+    if (packsRows()) {
+      const int64_t columns = panels() * panelWidth_;
+      part.mostColumnTasks = std::min(part.mostColumnTasks, ceilDiv(columns, kLeastPackedColumns));
+      part.columnTasks = std::min(part.mostColumnTasks, ceilDiv(columns, kMostPackedColumns));
+    }
   } else {
     const int64_t least = part.depth * spec_.columns > kSharedFloats ? kLeastBlock : kLeastBlock / 2;
     part.rowTasks = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, rows / least));
-    part.columnTasks = std::clamp<int64_t>(wanted / part.rowTasks, 1, panels());
+    part.columnTasks = part.mostColumnTasks = std::clamp<int64_t>(wanted / part.rowTasks, 1, panels());
   }
   part.rows = rows;
   const int64_t taskRows = ceilDiv(ceilDiv(rows, step), part.rowTasks) * step;

@@ -161,16 +161,29 @@ size_t OverPixelsGemm::scratchBytes() const {
 
 void OverPixelsGemm::packBlock(const OverPixelsOperands& operands, int64_t group, const Area& area, const Block& block,
                                float* packed) const {
-  const int64_t lanes = spec_.kernels->lanes;
-  for (int64_t panel = area.firstPanel; panel < area.lastPanel; ++panel) {
-    const int64_t column = panel * panelWidth_, columns = std::min(panelWidth_, spec_.columns - column);
-    const int64_t width = columns <= lanes ? lanes : 2 * lanes;
-    const int64_t first = group * spec_.columns + column;
-    const float* from = spec_.bTransposed ? operands.b + first * spec_.bPixel + block.row
-                                          : operands.b + block.row * spec_.bPixel + first;
-    const auto pack = spec_.bTransposed ? spec_.kernels->packTransposed : spec_.kernels->packRows;
-    pack(from, spec_.bPixel, block.count, static_cast<int>(columns), static_cast<int>(width), nullptr, packed);
-    packed += panelWidth_ * blockRows_;
+  const int64_t lanes = spec_.kernels->lanes, panelStride = panelWidth_ * blockRows_;
+  const auto widthOf = [&](int64_t columns) { return static_cast<int>(columns <= lanes ? lanes : 2 * lanes); };
+  const int64_t column = area.firstPanel * panelWidth_;
+  const int64_t columns = std::min(area.lastPanel * panelWidth_, spec_.columns) - column;
+  const int64_t last = (area.lastPanel - area.firstPanel - 1) * panelWidth_;  // where the last panel begins
+  if (spec_.bTransposed) {
+    for (int64_t n = 0; n < columns; n += panelWidth_, packed += panelStride) {
+      const int64_t count = std::min(panelWidth_, columns - n);
+      spec_.kernels->packTransposed(operands.b + (group * spec_.columns + column + n) * spec_.bPixel + block.row,
+                                    spec_.bPixel, block.count, static_cast<int>(count), widthOf(count), nullptr,
+                                    packed);
+    }
+    return;
+  }
+  const float* from = operands.b + block.row * spec_.bPixel + group * spec_.columns + column;
+  const int64_t wide = widthOf(columns - last) == panelWidth_ ? columns : last;  // the last panel may be narrow
+  if (wide > 0) {
+    spec_.kernels->packRows(from, spec_.bPixel, block.count, wide, static_cast<int>(panelWidth_), panelStride, nullptr,
+                            packed);
+  }
+  if (wide < columns) {
+    spec_.kernels->packRows(from + wide, spec_.bPixel, block.count, columns - wide, static_cast<int>(lanes), 0, nullptr,
+                            packed + wide / panelWidth_ * panelStride);
   }
 }
 

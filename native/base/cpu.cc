@@ -72,6 +72,12 @@ X64Model x64Model() {
   found.model = (leaf[0] >> 4 & 0xf) + (leaf[0] >> 16 & 0xf) * 16;
   return found;
 }
+
+bool isIntelServer(const X64Model& cpu) {
+  // Skylake, Ice Lake, Sapphire, Emerald and Granite Rapids.
+  constexpr unsigned kServers[] = {0x55, 0x6a, 0x6c, 0x8f, 0xcf, 0xad, 0xae};
+  return cpu.intel && cpu.family == 6 && std::count(std::begin(kServers), std::end(kServers), cpu.model) > 0;
+}
 #endif
 
 std::vector<Isa> detect() {
@@ -122,12 +128,18 @@ bool avx512DoublesPeak() {
 #if defined(__x86_64__) || defined(_M_X64)
   static const bool doubles = [] {
     const X64Model cpu = x64Model();
-    if (cpu.amd) return cpu.family == 0x1a;
-    // Skylake, Ice Lake, Sapphire, Emerald and Granite Rapids as servers.
-    constexpr unsigned kServers[] = {0x55, 0x6a, 0x6c, 0x8f, 0xcf, 0xad, 0xae};
-    return cpu.intel && cpu.family == 6 && std::count(std::begin(kServers), std::end(kServers), cpu.model) > 0;
+    return cpu.amd ? cpu.family == 0x1a : isIntelServer(cpu);
   }();
   return doubles;
+#else
+  return false;
+#endif
+}
+
+bool hasFarL3() {
+#if defined(__x86_64__) || defined(_M_X64)
+  static const bool isFar = isIntelServer(x64Model());
+  return isFar;
 #else
   return false;
 #endif

@@ -28,6 +28,10 @@ bool parseIsa(std::string_view name, Isa* isa, std::string* error);
 // alone, not by a measurement, so that results have the same bits from process to process.
 bool avx512DoublesPeak();
 
+// Whether this CPU is known to have its L3 far away: a mesh, as in server cores of Intel, which answers in 70 ns and
+// more, where AMD's takes 10 to 15. What comes from there is then worth asking for early.
+bool hasFarL3();
+
 // What the environment variable STRIATE_ISA asks for, or the strongest set if it is unset or empty. Fails as parseIsa
 // does. Reads the environment at each call: the caller keeps the answer.
 bool selectIsa(Isa* isa, std::string* error);

@@ -59,7 +59,7 @@ struct IndirectTile {
                       // excess
   int activation;
   float slope;
-  bool fetchesTarget;  // c comes from memory: the stores at the end would wait for it
+  bool fetchesTarget;  // c and residual come from far away: what is done at the end would wait for them
   Ahead ahead[2];      // of B and of the source
 };
 using IndirectTileFn = void (*)(const IndirectTile&);

@@ -49,6 +49,10 @@ STRIATE_INLINE void prefetchLines(float* p) {
   repeat<(kFloats + kLineFloats - 1) / kLineFloats>(
       STRIATE_LAMBDA(auto line) { prefetchToWrite(p + line * kLineFloats); });
 }
+template <int kFloats>
+STRIATE_INLINE void prefetchLines(const float* p) {
+  repeat<(kFloats + kLineFloats - 1) / kLineFloats>(STRIATE_LAMBDA(auto line) { prefetch(p + line * kLineFloats); });
+}
 
 template <int kRows, int kVecs>
 struct Accumulators {
@@ -93,7 +97,12 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
     acc.each(STRIATE_LAMBDA(auto, auto v, Vec) { return bias[v]; });
   }
 
-  if (t.fetchesTarget) repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchLines<kWidth>(t.c[row + m] + t.column); });
+  if (t.fetchesTarget) {
+    repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchLines<kWidth>(t.c[row + m] + t.column); });
+    if (t.residual != nullptr) {
+      repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchLines<kWidth>(t.residual[row + m] + t.column); });
+    }
+  }
 
   const float* b = t.b;
   const float* const* rows = t.rows + row;

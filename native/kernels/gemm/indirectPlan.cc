@@ -15,9 +15,9 @@ namespace {
 // written again), square tasks (equal), prefetches inside the loop of every tile (8 % slower: registers; hence a second
 // copy of the loop, used where operands come from memory), B fetched ahead from L3 (2 % slower than the hardware does),
 // a task's first panel fetched ahead by its own first tile (49 rows, 9 MB of B: equal).
-// Of a panel in one pass. Of 4608 terms by 32 columns (576 KiB) neither it nor the rows were in L2 when their turn came:
-// 512 channels of 3x3 in passes of three taps 1.17 to 1.26 times as fast (Intel Xeon, family 6, model 85), by 16 columns
-// in two passes 1.08 to 1.15.
+// Of a panel in one pass. Of 4608 terms by 32 columns (576 KiB) neither it nor the rows were in L2 when their turn
+// came: 512 channels of 3x3 in passes of three taps 1.17 to 1.26 times as fast (Intel Xeon, family 6, model 85), by 16
+// columns in two passes 1.08 to 1.15.
 constexpr int64_t kMostPanelFloats = 64 << 10;
 constexpr int64_t kReusedDepth = 512;  // where very many rows share a panel, so that a block of them stays in L2
 constexpr int64_t kManyRows = 192, kVeryManyRows = 512;

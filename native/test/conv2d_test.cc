@@ -180,6 +180,21 @@ TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
   checkAll({.h = 30, .w = 30, .channels = 1, .filters = 2, .kernelH = 25, .kernelW = 24});
 }
 
+TEST_CASE("conv2d: filters packed in the run by whole rows, in several passes and groups of columns") {
+  for (const int64_t filters : {1040, 1042}) {  // the last panel is half a panel on one instruction set or another
+    checkAll({.h = 7, .w = 7, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
+  }
+  checkAll({.h = 9, .w = 9, .channels = 30, .filters = 120, .strideH = 2, .strideW = 2, .groups = 3});
+}
+
+TEST_CASE("conv2d: the filter's gradient over a source beyond the caches") {
+  for (const int64_t filters : {70, 24}) {
+    const ConvCase c{.images = 9, .h = 64, .w = 60, .channels = 65, .filters = filters, .kernelH = 1, .kernelW = 1};
+    ConvExpected expected;
+    checkBackwardFilter(c, 0, expected);
+  }
+}
+
 TEST_CASE("conv2d: im2col in several chunks of images") {
   // 7 million floats of columns per image: two images fit the 64 MiB of one chunk.
   const ConvCase c{.images = 3,

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/cpu.h"
+
 namespace striate {
 namespace {
 
@@ -21,8 +23,14 @@ namespace {
 // planes first (64 of them, of 60 us) packed b, and fetched parts of the lines of a source read in place, again and
 // again: 73 instead of 83 on the last, 79 instead of 84 for 512 channels of 3x3 at 7x7, 2 to 9 % elsewhere, with two
 // threads too.
-constexpr int64_t kPlaneChannels = 512;          // so many channels are worth a copy, half of them where taps share it,
-constexpr int64_t kPlaneUses = 256;              // if so many sums read it
+constexpr int64_t kPlaneChannels = 512;  // so many channels are worth a copy, half of them where taps share it,
+constexpr int64_t kPlaneUses = 256;      // if so many sums read it
+// A source of so many floats comes from memory, and where L3 is far, that is waited for: tiles go through a block
+// channels first, of which hardware foresees nothing. So from fewer channels and sums on it is copied, pixel by pixel,
+// else asked for in that order. 16 images on an Intel Xeon (family 6, model 85), one thread, in place, asked for and
+// copied, ms: 256 to 64 at 56x56 30.5, 28.0, 26.8; 512 to 128 at 28x28 28.3, 24.7, 20.5; 64 images of 96 to 24 at
+// 28x28 8.0 and 5.8. One image of 256 to 64, which L3 holds: 1.35, 1.41, 1.38.
+constexpr int64_t kFarSource = 2 << 20, kFarPlaneChannels = 64, kFarPlaneUses = 64;
 constexpr int64_t kBlockFloats = 160 << 10;      // of source and b in one block: 640 KiB of L2
 constexpr int64_t kLeastBlock = 64;              // a tile of C is read and written once per block: 12 of 400 cycles
 constexpr int64_t kMostBlock = 256;              // a panel of b in one block stays in L1: 16 KiB
@@ -46,9 +54,12 @@ OverPixelsGemm::OverPixelsGemm(OverPixelsSpec spec) : spec_(std::move(spec)) {
   const bool narrow = spec_.columns <= kernels.lanes;
   panelWidth_ = narrow ? kernels.lanes : 2 * kernels.lanes;
   planeRows_ = narrow ? kernels.narrowPixelRows : kernels.wideRows;
-  packsPlanes_ =
-      taps() * spec_.columns >= kPlaneUses && spec_.channels >= (taps() == 1 ? kPlaneChannels : kPlaneChannels / 2);
   gathers_ = taps() == 1;
+  const int64_t source = spec_.images * spec_.problem.sourceH * spec_.problem.sourceW * spec_.channels * spec_.groups;
+  const bool isFar = hasFarL3() && gathers_ && source > kFarSource;
+  const int64_t leastChannels = isFar ? kFarPlaneChannels : gathers_ ? kPlaneChannels : kPlaneChannels / 2;
+  packsPlanes_ = spec_.channels >= leastChannels && taps() * spec_.columns >= (isFar ? kFarPlaneUses : kPlaneUses);
+  fetchesSource_ = isFar && !packsPlanes_ && spec_.channels >= kFarPlaneChannels;
   const int64_t rows = spec_.images * spec_.problem.gridH * spec_.problem.gridW;
   planTasks(rows);
   planBlocks(rows);
@@ -241,6 +252,12 @@ void OverPixelsGemm::runGroup(const OverPixelsOperands& operands, int64_t group,
     if (!packsPlanes_) {
       fillSourceRows(spec_.problem, tap, 1, block.row, block.count, operands.source, spec_.sourcePixel, zeros,
                      slot.rows, 0);
+      if (fetchesSource_) {
+        for (int64_t p = 0; p < block.count; ++p) {
+          const float* from = slot.rows[p] + group * spec_.channels + firstChannel;
+          for (int64_t m = 0; m < channels; m += kLineFloats) __builtin_prefetch(from + m, 0, 2);
+        }
+      }
     } else if (!gathers_) {
       fillSourceRows(spec_.problem, tap, 1, block.row, block.count, slot.planes - pixels.first * planeRows_, planeRows_,
                      slot.planes + (pixels.last - pixels.first) * planeRows_, slot.rows, 0);

@@ -81,9 +81,10 @@ class OverPixelsGemm {
 
   OverPixelsSpec spec_;
   int64_t panelWidth_ = 0;
-  int planeRows_ = 0;         // channels of one tap that a tile computes
-  bool packsPlanes_ = false;  // the source's planes are copied, else read in place
-  bool gathers_ = false;      // ... as the one tap meets them, else as they lie in the image
+  int planeRows_ = 0;           // channels of one tap that a tile computes
+  bool packsPlanes_ = false;    // the source's planes are copied, else read in place
+  bool gathers_ = false;        // ... as the one tap meets them, else as they lie in the image
+  bool fetchesSource_ = false;  // asks for what is read in place, pixel by pixel
   int64_t planeTasks_ = 1, panelTasks_ = 1;
   int64_t planesPerTask_ = 1, panelsPerTask_ = 1;
   int64_t mostPixels_ = 0;  // of a block's source

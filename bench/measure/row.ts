@@ -6,7 +6,7 @@ import type { StepCost } from "../roofline.js";
 import { compareSample, expectSame, type Expectation } from "../verify/expectation.js";
 import { bytesOf, type CalledWork, type ContenderName, type PeerName, type Work } from "../work.js";
 import { filesOf, formsOf, isOpenedPerThreads, type Form, type Lanes, type Role } from "./lanes.js";
-import type { Questions } from "./protocol.js";
+import type { Expected, Questions } from "./protocol.js";
 import { summarize, type Timing } from "./statistics.js";
 
 export interface FormResult extends Timing {
@@ -110,36 +110,68 @@ export async function openWork(
     return answer;
   };
 
-  const opened = new Map<string, OpenForm>();
-  let judged: Expectation | undefined;
-  const result: OpenForm[] = [];
+  const opening = new Map<string, Opening>();
+  const keysOf = new Map<Form, string[]>();
   for (const form of forms) {
     const each = form.work ?? work;
     const { contender, variant } = form;
     const { expected, files } = await prepareOnce(each, variant);
-    for (const count of isOpenedPerThreads(contender) ? threads : [undefined]) {
+    const counts = isOpenedPerThreads(contender) ? threads : [undefined];
+    const keys = counts.map((count) => {
       const key = `${contender} ${each.id} ${variant.repeats} ${variant.algorithm} ${count ?? ""}`;
-      let entry = opened.get(key);
-      if (entry === undefined) {
-        const lane = lanes.of(contender);
-        const asked = { contender, key, work: each, threads: count ?? threads.at(-1)!, variant, files };
-        entry = { form, key, threads: count, ...(await lane.ask("open", asked)) };
-        opened.set(key, entry);
-        const sample = await lane.ask("verify", { key, indices: expected.indices });
-        // Ours is the first form: its result is what the peers' are compared with, where there is no other judge.
-        judged ??= "terms" in expected ? expectSame(sample, expected.indices, expected.terms) : expected;
-        const wrong = compareSample(sample, "terms" in expected ? judged : expected);
-        if (wrong !== undefined) throw new Error(`${contender} is wrong on ${each.id} (${nameOf(form)}): ${wrong}`);
-      }
-      result.push({ ...entry, form });
+      const asked = { contender, key, work: each, threads: count ?? threads.at(-1)!, variant, files };
+      if (!opening.has(key)) opening.set(key, { form, key, threads: count, asked, expected });
+      return key;
+    });
+    keysOf.set(form, keys);
+  }
+  const opened = await openAll([...opening.values()], lanes);
+  // Ours is the first form: its result is what the peers' are compared with, where there is no other judge.
+  let judged: Expectation | undefined;
+  for (const { form, sample, expected, asked } of opened.values()) {
+    judged ??= "terms" in expected ? expectSame(sample, expected.indices, expected.terms) : expected;
+    const wrong = compareSample(sample, "terms" in expected ? judged : expected);
+    if (wrong !== undefined) {
+      throw new Error(`${form.contender} is wrong on ${asked.work.id} (${nameOf(form)}): ${wrong}`);
     }
   }
+  const result = forms.flatMap((form) => keysOf.get(form)!.map((key): OpenForm => ({ ...opened.get(key)!, form })));
   const { flops, expected } = await prepareOnce(work, forms[0]!.variant);
   const files = [...prepared.values()].flatMap(({ files: { onnx, weights, inputs } }) => [
     ...[onnx, weights?.file].filter((file) => file !== undefined),
     ...(inputs ?? []),
   ]);
   return { work, flops, judge: expected.judge, threads, forms: result, files };
+}
+
+/** A form that is opened, once for all that are measured in the same way. */
+interface Opening {
+  readonly form: Form;
+  readonly key: string;
+  readonly threads: number | undefined;
+  readonly asked: Questions["open"]["asked"];
+  readonly expected: Expected;
+}
+
+type OpenedForm = Opening & Questions["open"]["answer"] & { readonly sample: Questions["verify"]["answer"] };
+
+/** In the order of the list; processes open what is theirs at the same time, one after the other. */
+async function openAll(openings: readonly Opening[], lanes: Lanes): Promise<Map<string, OpenedForm>> {
+  const contenders = new Set(openings.map(({ asked }) => asked.contender));
+  const opened = await Promise.all(
+    [...contenders].map(async (contender) => {
+      const lane = lanes.of(contender);
+      const entries: OpenedForm[] = [];
+      for (const each of openings.filter(({ asked }) => asked.contender === contender)) {
+        const answer = await lane.ask("open", each.asked);
+        const sample = await lane.ask("verify", { key: each.key, indices: each.expected.indices });
+        entries.push({ ...each, ...answer, sample });
+      }
+      return entries;
+    }),
+  );
+  const found = new Map(opened.flat().map((entry) => [entry.key, entry]));
+  return new Map(openings.map(({ key }) => [key, found.get(key)!]));
 }
 
 function nameOf({ variant }: Form): string {

@@ -76,6 +76,21 @@ double worstError(const Trial& trial, int edge, const Values& values, const Weig
   operands.scratch = scratch.data();
   conv.run(pool, operands);
 
+  // Tasks that transform the filter for themselves, a part of its channels at a time, give the same bits.
+  spec.layout.packsInTasks = spec.layout.shared = true;
+  spec.layout.blockTiles = trial.images * spec.tilesPerImage();
+  spec.layout.groupPanels = 1;
+  const WinogradConv inTasks(spec);
+  std::vector<float> again = floats(static_cast<int64_t>(y.size()));
+  std::vector<std::byte> own(inTasks.scratchBytes(), std::byte{0xff});
+  operands.packed = nullptr;
+  operands.filter = filter.data();
+  operands.scale = trial.scaled ? scale.data() : nullptr;
+  operands.target = again.data();
+  operands.scratch = own.data();
+  inTasks.run(pool, operands);
+  REQUIRE(std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) == 0);
+
   const auto source = [&](int64_t n, int64_t h, int64_t w, int64_t c) {
     return x[static_cast<size_t>(((n * trial.h + h) * trial.w + w) * trial.channels + c)];
   };

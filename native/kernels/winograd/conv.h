@@ -70,14 +70,18 @@ class WinogradConv {
   bool packsInTasks() const { return spec_.layout.packsInTasks; }
 
   void gatherTiles(int64_t first, int64_t count, const WinogradOperands& operands, float* v) const;
-  // `packed`: of firstPanel.
-  void multiply(int64_t firstPanel, int64_t lastPanel, int64_t count, const float* packed, const float* v,
-                float* m) const;
+  struct Terms {  // channels of the source
+    int64_t first, count;
+  };
+  // `packed`: of these terms of firstPanel. Terms but the first are added.
+  void multiply(int64_t firstPanel, int64_t lastPanel, int64_t count, const Terms& terms, const float* packed,
+                const float* v, float* m) const;
   void scatterTiles(int64_t firstPanel, int64_t lastPanel, int64_t first, int64_t count,
                     const WinogradOperands& operands, const float* m) const;
 
  private:
-  void packPiece(int64_t panel, int64_t k, const float* filter, const float* scale, float* packed) const;
+  void packTerms(int64_t panel, const Terms& terms, const float* filter, const float* scale, float* packed,
+                 int64_t pointStride) const;
   // `own`: memory of this task, the products and what it packs.
   void runPanels(int64_t firstPanel, int64_t lastPanel, int64_t first, int64_t count, const WinogradOperands& operands,
                  const float* v, float* own) const;
@@ -87,12 +91,13 @@ class WinogradConv {
   int64_t points() const { return winogradPoints(spec_.layout.edge); }
   // A cache line between the points: their distance must not be a power of two, or what is written to all of them at
   // once would meet in one set of L1.
-  int64_t pointFloats(int width) const { return spec_.channels * width + 16; }
+  static int64_t pointFloats(int width, int64_t terms) { return terms * width + 16; }
+  int64_t panelFloats(int64_t terms) const { return points() * pointFloats(panelWidth_, terms); }
 
   WinogradSpec spec_;
   int panelWidth_;
-  int64_t depth_;  // channels, rounded up to whole vectors
-  int64_t panelFloats_;
+  int64_t depth_;                   // channels, rounded up to whole vectors
+  int64_t taskTerms_ = 0;           // that a task packs at a time
   int64_t vPoint_, mRow_, mPoint_;  // strides
   size_t vBytes_, mBytes_, uBytes_ = 0;
 };

@@ -63,6 +63,7 @@ struct WinogradProduct {
   const float* next;  // a hint: as many floats as u has, which will be wanted soon
   float* m;
   int64_t mStride;
+  bool add;
 };
 using WinogradProductFn = void (*)(const WinogradProduct&);
 

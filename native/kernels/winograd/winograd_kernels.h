@@ -113,8 +113,12 @@ __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row
   constexpr int kWidth = kVecs * Vec::width;
   const float* v[kRows];
   repeat<kRows>(STRIATE_LAMBDA(auto i) { v[i] = t.v + (row + i) * t.vStride; });
+  float* m = t.m + row * t.mStride;
   Vec sum[kRows][kVecs];
-  repeat<kRows>(STRIATE_LAMBDA(auto i) { repeat<kVecs>(STRIATE_LAMBDA(auto n) { sum[i][n] = Vec::zero(); }); });
+  repeat<kRows>(STRIATE_LAMBDA(auto i) {
+    repeat<kVecs>(
+        STRIATE_LAMBDA(auto n) { sum[i][n] = t.add ? Vec::load(m + i * t.mStride + n * Vec::width) : Vec::zero(); });
+  });
   const float* u = t.u;
   const int64_t depth = t.depth;
 #pragma GCC unroll 4
@@ -128,7 +132,7 @@ __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row
     });
   }
   repeat<kRows>(STRIATE_LAMBDA(auto i) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto n) { sum[i][n].store(t.m + (row + i) * t.mStride + n * Vec::width); });
+    repeat<kVecs>(STRIATE_LAMBDA(auto n) { sum[i][n].store(m + i * t.mStride + n * Vec::width); });
   });
 }
 

@@ -10,7 +10,8 @@ import { Machine, type Bandwidth, type MemorySpeed } from "./machine/machine.js"
 import { Lanes, missingPeer } from "./measure/lanes.js";
 import { measureImport, measureMemory } from "./measure/process.js";
 import { QuickClock, quickRoles, quickWorks } from "./measure/quick.js";
-import { closeWork, fullBudget, measureWork, openWork, type MeasureOptions, type Row } from "./measure/row.js";
+import { closeWork, openWork } from "./measure/open.js";
+import { fullBudget, measureWork, type MeasureOptions, type Row } from "./measure/row.js";
 import { chartOf } from "./report/chart.js";
 import { resultsOf, writeText, type JudgedRow } from "./report/results.js";
 import { tableHead, tableRow } from "./report/table.js";

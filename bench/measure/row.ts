@@ -1,12 +1,11 @@
-/** One work: prepared, verified, then measured in turns on each number of threads. */
+/** One work, open and verified, measured in turns on each number of threads. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PeerFiles, Variant } from "../contenders/contender.js";
 import type { Machine } from "../machine/machine.js";
 import type { StepCost } from "../roofline.js";
-import { compareSample, expectSame, type Expectation } from "../verify/expectation.js";
-import { bytesOf, type CalledWork, type ContenderName, type PeerName, type Work } from "../work.js";
-import { filesOf, formsOf, isOpenedPerThreads, type Form, type Lanes, type Role } from "./lanes.js";
-import type { Expected, Questions } from "./protocol.js";
+import { bytesOf, type ContenderName, type PeerName, type Work } from "../work.js";
+import type { Lanes, Role } from "./lanes.js";
+import type { OpenWork } from "./open.js";
+import type { Questions } from "./protocol.js";
 import { summarize, type Timing } from "./statistics.js";
 
 export interface FormResult extends Timing {
@@ -63,125 +62,6 @@ const patience = 4;
 const peakMilliseconds = 5;
 /** Clocks fall to nine tenths under load, not further. */
 const peakDoubt = 0.85;
-
-/** A work whose results were found right, open in its processes. */
-export interface OpenWork {
-  readonly work: CalledWork;
-  readonly flops: number;
-  readonly judge: string;
-  readonly threads: readonly number[];
-  readonly forms: readonly OpenForm[];
-  readonly files: readonly string[];
-}
-
-interface OpenForm {
-  readonly form: Form;
-  readonly key: string;
-  /** Undefined: any number. */
-  readonly threads: number | undefined;
-  readonly description: string;
-  readonly explained: string | undefined;
-  readonly costs: readonly StepCost[] | undefined;
-}
-
-/** @throws Error where a file cannot be written, a process fails or a result is wrong */
-export async function openWork(
-  work: CalledWork,
-  threads: readonly number[],
-  options: MeasureOptions,
-): Promise<OpenWork> {
-  const { lanes, roles } = options;
-  const forms = formsOf(work, options.isThere).filter(({ role }) => roles?.has(role) ?? true);
-  const prepared = new Map<string, Questions["prepare"]["answer"]>();
-  const prepareOnce = async (each: CalledWork, variant: Variant): Promise<Questions["prepare"]["answer"]> => {
-    // All algorithms must give the same.
-    const name = `${each.id} ${variant.repeats}`;
-    const wanted = new Set(
-      forms
-        .filter((form) => (form.work ?? work) === each && form.variant.repeats === variant.repeats)
-        .flatMap(({ contender }) => filesOf[contender] as (keyof PeerFiles)[]),
-    );
-    const known = prepared.get(name);
-    if (known !== undefined) return known;
-    const answer = await lanes.of("prepare").ask("prepare", {
-      ...{ work: each, variant: { ...variant, algorithm: "auto" }, folder: options.folder, wanted: [...wanted] },
-    });
-    prepared.set(name, answer);
-    return answer;
-  };
-
-  const opening = new Map<string, Opening>();
-  const keysOf = new Map<Form, string[]>();
-  for (const form of forms) {
-    const each = form.work ?? work;
-    const { contender, variant } = form;
-    const { expected, files } = await prepareOnce(each, variant);
-    const counts = isOpenedPerThreads(contender) ? threads : [undefined];
-    const keys = counts.map((count) => {
-      const key = `${contender} ${each.id} ${variant.repeats} ${variant.algorithm} ${count ?? ""}`;
-      const asked = { contender, key, work: each, threads: count ?? threads.at(-1)!, variant, files };
-      if (!opening.has(key)) opening.set(key, { form, key, threads: count, asked, expected });
-      return key;
-    });
-    keysOf.set(form, keys);
-  }
-  const opened = await openAll([...opening.values()], lanes);
-  // Ours is the first form: its result is what the peers' are compared with, where there is no other judge.
-  let judged: Expectation | undefined;
-  for (const { form, sample, expected, asked } of opened.values()) {
-    judged ??= "terms" in expected ? expectSame(sample, expected.indices, expected.terms) : expected;
-    const wrong = compareSample(sample, "terms" in expected ? judged : expected);
-    if (wrong !== undefined) {
-      throw new Error(`${form.contender} is wrong on ${asked.work.id} (${nameOf(form)}): ${wrong}`);
-    }
-  }
-  const result = forms.flatMap((form) => keysOf.get(form)!.map((key): OpenForm => ({ ...opened.get(key)!, form })));
-  const { flops, expected } = await prepareOnce(work, forms[0]!.variant);
-  const files = [...prepared.values()].flatMap(({ files: { onnx, weights, inputs } }) => [
-    ...[onnx, weights?.file].filter((file) => file !== undefined),
-    ...(inputs ?? []),
-  ]);
-  return { work, flops, judge: expected.judge, threads, forms: result, files };
-}
-
-/** A form that is opened, once for all that are measured in the same way. */
-interface Opening {
-  readonly form: Form;
-  readonly key: string;
-  readonly threads: number | undefined;
-  readonly asked: Questions["open"]["asked"];
-  readonly expected: Expected;
-}
-
-type OpenedForm = Opening & Questions["open"]["answer"] & { readonly sample: Questions["verify"]["answer"] };
-
-/** In the order of the list; processes open what is theirs at the same time, one after the other. */
-async function openAll(openings: readonly Opening[], lanes: Lanes): Promise<Map<string, OpenedForm>> {
-  const contenders = new Set(openings.map(({ asked }) => asked.contender));
-  const opened = await Promise.all(
-    [...contenders].map(async (contender) => {
-      const lane = lanes.of(contender);
-      const entries: OpenedForm[] = [];
-      for (const each of openings.filter(({ asked }) => asked.contender === contender)) {
-        const answer = await lane.ask("open", each.asked);
-        const sample = await lane.ask("verify", { key: each.key, indices: each.expected.indices });
-        entries.push({ ...each, ...answer, sample });
-      }
-      return entries;
-    }),
-  );
-  const found = new Map(opened.flat().map((entry) => [entry.key, entry]));
-  return new Map(openings.map(({ key }) => [key, found.get(key)!]));
-}
-
-function nameOf({ variant }: Form): string {
-  return `${variant.algorithm}, ${variant.repeats} in a row`;
-}
-
-export async function closeWork({ forms }: OpenWork, { lanes }: MeasureOptions): Promise<void> {
-  const keys = new Map(forms.map(({ key, form }) => [key, form.contender]));
-  for (const [key, contender] of keys) await lanes.of(contender).ask("close", { key });
-}
 
 /** @throws Error where a process fails */
 export async function measureWork(

@@ -120,11 +120,14 @@ void IndirectGemm::pack(ThreadPool& pool, const float* b, const float* scale, fl
     float* to = packed + parts_[i].packedOffset;
     const int64_t wanted = 1 + depth * width / (64 << 10);
     if (packsRows()) {
-      const int64_t tasks = std::clamp<int64_t>(wanted, 1, ceilDiv(spec_.channels, kFetchTerms));
-      pool.parallelFor(taps * tasks, [&](int64_t task) {
-        const int64_t tap = task / tasks, first = spec_.channels * (task % tasks) / tasks;
-        const int64_t last = spec_.channels * (task % tasks + 1) / tasks;
-        packRows(i, {tap, 1, first, last - first}, 0, panels(), b, scale, {to, depth, tap * spec_.channels + first});
+      const int64_t tasks = std::min(wanted, ceilDiv(depth, kFetchTerms));
+      pool.parallelFor(tasks, [&](int64_t task) {
+        for (int64_t term = depth * task / tasks, end = depth * (task + 1) / tasks, count = 0; term < end;
+             term += count) {
+          const int64_t tap = term / spec_.channels, channel = term % spec_.channels;
+          count = std::min(end - term, spec_.channels - channel);
+          packRows(i, {tap, 1, channel, count}, 0, panels(), b, scale, {to, depth, term});
+        }
       });
       continue;
     }
@@ -241,17 +244,22 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
                        reinterpret_cast<const float*>(operands.scratch), slot.rows, part.rowsPerBlock);
       }
       const bool packs = operands.packed == nullptr && range.taps > 0;
-      if (packs && packsRows()) {
-        packRows(index, range, firstPanel, lastPanel, operands.b, operands.scale, {slot.panels, range.depth(), 0});
-      }
+      int64_t packedFrom = firstPanel;
       const auto panelAt = [&](int64_t panel) -> const float* {
         if (operands.packed != nullptr) {
           return operands.packed + part.packedOffset + columnsBefore(panel) * part.depth +
                  (range.tap * spec_.channels + range.channel) * widthOf(panel);
         }
-        if (packsRows()) return slot.panels + (columnsBefore(panel) - columnsBefore(firstPanel)) * range.depth();
-        if (packs) packPanel(index, range, panel, operands.b, operands.scale, slot.panels);
-        return slot.panels;
+        if (packs && (panel - firstPanel) % panelsAtOnce_ == 0) {
+          packedFrom = panel;
+          if (packsRows()) {
+            packRows(index, range, panel, std::min(lastPanel, panel + panelsAtOnce_), operands.b, operands.scale,
+                     {slot.panels, range.depth(), 0});
+          } else {
+            packPanel(index, range, panel, operands.b, operands.scale, slot.panels);
+          }
+        }
+        return slot.panels + (columnsBefore(panel) - columnsBefore(packedFrom)) * range.depth();
       };
       // Of this task, or of the next one, which this thread runs too as a rule.
       const int64_t panelsAhead = part.passes.size() == 1 ? panels() : lastPanel;

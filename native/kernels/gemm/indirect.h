@@ -145,7 +145,8 @@ class IndirectGemm {
   int64_t panelWidth_ = 0;
   int64_t blockRows_ = 0;  // the most of any problem
   int64_t blockPointers_ = 0;
-  int64_t panelFloats_ = 0;  // of what a task packs at a time
+  int64_t panelsAtOnce_ = 1;  // that a task packs
+  int64_t panelFloats_ = 0;   // of them
 };
 
 // The table for results of so many columns: on avx512 that of avx2 where vectors of 16 would stay empty too often.

@@ -54,6 +54,7 @@ int64_t evenly(double tasks) {
 
 IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
   panelWidth_ = spec_.columns <= spec_.kernels->lanes ? spec_.kernels->lanes : 2 * spec_.kernels->lanes;
+  if (packsRows()) panelsAtOnce_ = std::min(panels(), ceilDiv(kMostPackedColumns, panelWidth_));
   // Phases of a stride differ in their number of taps: the long ones first, so that short ones fill the end of a run.
   std::stable_sort(spec_.problems.begin(), spec_.problems.end(),
                    [](const IndirectProblem& a, const IndirectProblem& b) { return a.taps.size() > b.taps.size(); });
@@ -92,8 +93,7 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
     for (const Pass& pass : part.passes) {
       passTaps = std::max(passTaps, pass.taps);
       if (!spec_.packsInTasks) continue;
-      const int64_t panelsAtOnce = packsRows() ? ceilDiv(panels(), part.columnTasks) : 1;
-      panelFloats_ = std::max(panelFloats_, pass.depth() * panelsAtOnce * panelWidth_);
+      panelFloats_ = std::max(panelFloats_, pass.depth() * panelsAtOnce_ * panelWidth_);
     }
     blockRows_ = std::max(blockRows_, part.rowsPerBlock);
     blockPointers_ = std::max(blockPointers_, part.rowsPerBlock * passTaps);

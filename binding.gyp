@@ -2,7 +2,7 @@
 # own files only; one for everything portable; one addon. Which file belongs where: scripts/sources.cjs.
 # Exceptions exist in the addon target only, where node-addon-api turns them into JavaScript errors.
 {
-  # Kernels call nothing that throws, and no exception passes through them: tables to unwind them by are 60 KB of 5 MB.
+  # Kernels call nothing that throws, and no exception passes through them: tables to unwind them by were 40 KB of 5 MB.
   "variables": { "striate_no_unwind": [ "-fno-asynchronous-unwind-tables", "-fno-unwind-tables" ] },
   "target_defaults": {
     "include_dirs": [ "native" ],

@@ -50,7 +50,7 @@ STRIATE_INLINE void prefetchLines(float* p) {
       STRIATE_LAMBDA(auto line) { prefetchToWrite(p + line * kLineFloats); });
 }
 
-// What a tile will read and write at its end. Not inlined: in all tiles of all sizes that were 40 KB.
+// What a tile will read and write at its end. Not inlined: in tiles of all sizes that was 12 KB.
 __attribute__((noinline)) void fetchTarget(const IndirectTile& t, int64_t row, int rows, int width) {
   for (int64_t m = row; m < row + rows; ++m) {
     for (int n = 0; n < width; n += kLineFloats) prefetchToWrite(t.c[m] + t.column + n);

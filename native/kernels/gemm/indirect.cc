@@ -141,6 +141,11 @@ void IndirectGemm::pack(ThreadPool& pool, const float* b, const float* scale, fl
   }
 }
 
+const float* IndirectGemm::packedPanel(const Part& part, const Pass& pass, int64_t panel, const float* packed) const {
+  return packed + part.packedOffset + columnsBefore(panel) * part.depth +
+         (pass.tap * spec_.channels + pass.channel) * widthOf(panel);
+}
+
 // The share of tile `tile` of `tiles` in the next panel of B: of the packed one, or of the runs of channels, one for
 // each column, that packTransposed reads; runs that do not follow each other are left to the hardware.
 Ahead IndirectGemm::nextPanel(size_t problem, const Pass& pass, int64_t panel, int64_t tile, int64_t tiles,
@@ -149,10 +154,8 @@ Ahead IndirectGemm::nextPanel(size_t problem, const Pass& pass, int64_t panel, i
   const int64_t first = pass.depth() * tile / tiles;
   if (operands.packed != nullptr) {
     const int64_t width = widthOf(panel);
-    const float* at = operands.packed + part.packedOffset + columnsBefore(panel) * part.depth +
-                      (pass.tap * spec_.channels + pass.channel) * width;
-    return {at + first * width, kLineFloats, ceilDiv(kFetchTerms * width / kLineFloats, tiles),
-            pass.depth() / tiles * width};
+    return {packedPanel(part, pass, panel, operands.packed) + first * width, kLineFloats,
+            ceilDiv(kFetchTerms * width / kLineFloats, tiles), pass.depth() / tiles * width};
   }
   if (spec_.bColumn != pass.channels) return {};
   const int64_t group = panel / panelsPerGroup();
@@ -245,11 +248,9 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
       }
       const bool packs = operands.packed == nullptr && range.taps > 0;
       int64_t packedFrom = firstPanel;
-      const auto panelAt = [&](int64_t panel) -> const float* {
-        if (operands.packed != nullptr) {
-          return operands.packed + part.packedOffset + columnsBefore(panel) * part.depth +
-                 (range.tap * spec_.channels + range.channel) * widthOf(panel);
-        }
+      // Packs it first, and those after it that are packed at once, where that has not been done.
+      const auto preparePanel = [&](int64_t panel) -> const float* {
+        if (operands.packed != nullptr) return packedPanel(part, range, panel, operands.packed);
         if (packs && (panel - firstPanel) % panelsAtOnce_ == 0) {
           packedFrom = panel;
           if (packsRows()) {
@@ -264,8 +265,8 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
       // Of this task, or of the next one, which this thread runs too as a rule.
       const int64_t panelsAhead = part.passes.size() == 1 ? panels() : lastPanel;
       for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-        runPanel(index, pass, panel, panelAt(panel), panel + 1 < panelsAhead, count, fetchesRows && panel == firstPanel,
-                 operands, slot);
+        runPanel(index, pass, panel, preparePanel(panel), panel + 1 < panelsAhead, count,
+                 fetchesRows && panel == firstPanel, operands, slot);
       }
     }
   }

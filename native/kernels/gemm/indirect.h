@@ -133,6 +133,8 @@ class IndirectGemm {
   };
   void packRows(size_t problem, const Pass& pass, int64_t firstPanel, int64_t lastPanel, const float* b,
                 const float* scale, const PackedPanels& packed) const;
+  // Where a pass begins in a panel that pack() has packed.
+  const float* packedPanel(const Part& part, const Pass& pass, int64_t panel, const float* packed) const;
   Ahead nextPanel(size_t problem, const Pass& pass, int64_t panel, int64_t tile, int64_t tiles,
                   const IndirectOperands& operands) const;
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,

@@ -171,6 +171,9 @@ TEST_CASE("matmul: several tasks, panels and passes") {
          .residual = true,
          .activation = 4});
   check({.m = 1, .n = 1000, .k = 2048, .constant = true});
+  // Rows that would evict each other from L1, and so many columns that they are copied; in one pass and in two.
+  check({.m = 60, .n = 790, .k = 1024, .bias = true, .constant = true});
+  check({.m = 20, .n = 790, .k = 3072, .residual = true, .constant = true, .activation = 1});
 }
 
 TEST_CASE("matmul: what verify refuses") {

@@ -96,6 +96,7 @@ class IndirectGemm {
     int64_t rowsPerBlock = 0;  // whose pointers are made at once, and whose source should stay in L2
     int64_t rows = 0;          // at capacity
     int64_t mostTileRows = 0;  // that do not evict each other from L1
+    bool copiesRows = false;   // those of a block, closer together than they lie in the source
     int64_t rowTasks = 1;
     int64_t columnTasks = 1, mostColumnTasks = 1;  // more where else there would be none for some threads
     double sourcePerRow = 1;                       // source pixels that one row of the grid adds
@@ -105,6 +106,7 @@ class IndirectGemm {
     float** target;
     const float** residual;
     float* panels;  // packed in this task
+    float* copies;  // of the source's rows
   };
 
   int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
@@ -115,6 +117,8 @@ class IndirectGemm {
   int64_t blockLimit(const Part& part, int64_t passTaps, int64_t passChannels) const;
   void planPasses(Part& part, int64_t taps, int64_t rows) const;
   void planTasks(Part& part, int64_t rows, double tasks) const;
+  bool copiesRows(const Part& part, const IndirectProblem& problem) const;
+  static int64_t copyStride(const Pass& pass);
   size_t zeroBytes() const;
   size_t pointerBytes() const;
   size_t slotBytes() const;
@@ -149,6 +153,7 @@ class IndirectGemm {
   int64_t blockPointers_ = 0;
   int64_t panelsAtOnce_ = 1;  // that a task packs
   int64_t panelFloats_ = 0;   // of them
+  int64_t copyFloats_ = 0;
 };
 
 // The table for results of so many columns: on avx512 that of avx2 where vectors of 16 would stay empty too often.

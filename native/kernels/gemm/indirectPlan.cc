@@ -21,16 +21,22 @@ namespace {
 constexpr int64_t kMostPanelFloats = 64 << 10;
 constexpr int64_t kReusedDepth = 512;  // where very many rows share a panel, so that a block of them stays in L2
 constexpr int64_t kManyRows = 192, kVeryManyRows = 512;
-constexpr int64_t kSharedFloats = 256 << 10;  // of B; more does not stay in L2
-constexpr int64_t kMostDepthInTask = 512;     // packed and used at once: 1152 is 5 % slower
+// Of B; more does not stay in L2. It was read for every 48 rows: on an Intel Xeon (family 6, model 85; L3 gives 20
+// GB/s) blocks of rows as high as fit made 3x3 of 256 channels at 14x14 1.18 times as fast (82 % of the peak instead of
+// 69), 512 at 7x7 on 16 images 1.19, 1x1 of 1024 by 256 at 14x14 1.1, sgemm 2048 1.1. With 128 Ki floats 256 to 512
+// channels at 56x56, whose results go to memory, lose 10 %.
+constexpr int64_t kSharedFloats = 192 << 10;
+constexpr int64_t kMostDepthInTask = 512;  // packed and used at once: 1152 is 5 % slower
 // Rows of B that a task packs: of so many columns where there are as many and threads enough without, at least 1 KiB or
 // half of that in one piece; and as many rows as make 512 KiB. One image of 512 channels to 512 filters of 3x3 at 7x7
 // on an Intel Xeon (family 6, model 85; memory reads 8 GB/s; one thread), B in memory, ms by columns at a time: 32 9.5,
 // 128 5.5, 256 4.2, 512 3.5. The depth of a pass, 64 to 256, and fetching the next pass ahead made no difference.
 constexpr int64_t kMostPackedColumns = 512, kLeastPackedColumns = 128, kPackedFloats = 128 << 10;
-constexpr int64_t kMostPointers = 5120;      // per block: 40 KiB
-constexpr int64_t kBlockFloats = 100 << 10;  // source floats of a block: 400 KiB of L2
-constexpr int64_t kLeastBlock = 48, kMostBlock = 480;
+constexpr int64_t kMostPointers = 5120;  // per block: 40 KiB
+// Source floats of a block: 400 KiB of L2, 600 where there is avx512 and with it 1 MiB of L2 (784 rows of 2048 terms 4
+// %).
+constexpr int64_t kBlockFloats = 100 << 10, kBlockFloatsOfAvx512 = 150 << 10;
+constexpr int64_t kLeastRows = 24, kLeastBlock = 48, kMostBlock = 480;
 constexpr double kTaskFlops =
     2.5e6;                           // 25 us at 100 GFLOP/s; of 10 us, 2048 to 512 channels at 7x7 fall from 79 to 41 %
 constexpr double kSplitFlops = 2e6;  // 20 us: two tasks from there on
@@ -38,6 +44,10 @@ constexpr double kMostTasks = 128;
 // Rows so many floats apart share the 8 ways of a set of L1 with each other and with B: with tiles of 14 rows, 1024
 // channels took 12 % longer than on avx2, now 4 % less.
 constexpr int64_t kSetFloats = 1024, kRowsOfSet = 7;
+// A block of such rows is copied, closer together, where so many panels use it: sgemm 2048 1.12 times as fast on an
+// Intel Xeon (family 6, model 85), 1024 1.03; by 16 panels 3 % slower.
+constexpr int64_t kLeastPanelsOfCopy = 24;
+constexpr int64_t kLineFloats = 16;
 constexpr int64_t kManyTasks = 16;  // of which one more or less does not matter
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -85,10 +95,14 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
                                  static_cast<double>(problem.sourceH) * static_cast<double>(problem.sourceW) /
                                      (static_cast<double>(problem.gridH) * static_cast<double>(problem.gridW)));
 
-    part.mostTileRows = spec_.sourcePixel * problem.sourceStepW % kSetFloats == 0 ? kRowsOfSet : kMaxTileRows;
-
     planPasses(part, taps, rows);
     planTasks(part, rows, work > 0 ? tasks * workOf(i) / work : 1.0);
+    part.mostTileRows = spec_.sourcePixel * problem.sourceStepW % kSetFloats == 0 ? kRowsOfSet : kMaxTileRows;
+    part.copiesRows = copiesRows(part, problem);
+    if (part.copiesRows) {
+      part.mostTileRows = kMaxTileRows;
+      for (const Pass& pass : part.passes) copyFloats_ = std::max(copyFloats_, part.rowsPerBlock * copyStride(pass));
+    }
     int64_t passTaps = 1;
     for (const Pass& pass : part.passes) {
       passTaps = std::max(passTaps, pass.taps);
@@ -99,6 +113,14 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
     blockPointers_ = std::max(blockPointers_, part.rowsPerBlock * passTaps);
   }
 }
+
+bool IndirectGemm::copiesRows(const Part& part, const IndirectProblem& problem) const {
+  return spec_.groups == 1 && problem.taps.size() == 1 && part.mostTileRows < spec_.kernels->wideRows &&
+         panels() >= kLeastPanelsOfCopy;
+}
+
+// Not a multiple of what maps to one set of L1.
+int64_t IndirectGemm::copyStride(const Pass& pass) { return roundUp(pass.channels, kLineFloats) + kLineFloats; }
 
 size_t IndirectGemm::packedBytesOf(const IndirectSpec& spec) {
   int64_t taps = 0;
@@ -134,17 +156,19 @@ void IndirectGemm::planPasses(Part& part, int64_t taps, int64_t rows) const {
 
 int64_t IndirectGemm::blockLimit(const Part& part, int64_t passTaps, int64_t passChannels) const {
   const double floats = std::max(1.0, part.sourcePerRow) * static_cast<double>(std::max<int64_t>(passChannels, 1));
-  const int64_t rows = std::clamp<int64_t>(static_cast<int64_t>(kBlockFloats / floats), kLeastBlock, kMostBlock);
+  const int64_t most = spec_.kernels->lanes == kLineFloats ? kBlockFloatsOfAvx512 : kBlockFloats;
+  const int64_t rows =
+      std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(most) / floats), kLeastBlock, kMostBlock);
   return std::max<int64_t>(kLeastBlock, std::min(rows, kMostPointers / std::max<int64_t>(passTaps, 1)));
 }
 
-// A task is a rectangle of the result. With B packed beforehand it is a few rows, so that their pointers and results
-// are used for all columns; more of them where B comes from L3 for each task. A task that packs its columns itself is
-// one block of rows, as high as fits L2.
+// A task is a rectangle of the result. With B packed beforehand it is some rows and all columns, so that pointers and
+// results are used for all of them: few rows where B stays in L2, else a block of them, as high as fits there, for each
+// task reads all of B. A task that packs its columns itself is such a block of rows.
 void IndirectGemm::planTasks(Part& part, int64_t rows, double tasks) const {
   const Pass& pass = part.passes[0];
-  const int64_t block = blockLimit(part, pass.taps, pass.channels);
   const int64_t step = spec_.kernels->wideRows;
+  const int64_t block = roundUp(blockLimit(part, pass.taps, pass.channels), step);
   const int64_t wanted = evenly(tasks);
   if (spec_.packsInTasks) {
     part.rowTasks = ceilDiv(rows, block);
@@ -157,9 +181,10 @@ void IndirectGemm::planTasks(Part& part, int64_t rows, double tasks) const {
       part.columnTasks = std::min(part.mostColumnTasks, ceilDiv(columns, kMostPackedColumns));
     }
   } else {
-    const int64_t least = part.depth * spec_.columns > kSharedFloats ? kLeastBlock : kLeastBlock / 2;
-    part.rowTasks = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, rows / least));
-    part.columnTasks = part.mostColumnTasks = std::clamp<int64_t>(wanted / part.rowTasks, 1, panels());
+    const bool staysInL2 = part.depth * spec_.columns <= kSharedFloats;
+    part.rowTasks =
+        std::clamp<int64_t>(wanted, 1, staysInL2 ? std::max<int64_t>(1, rows / kLeastRows) : ceilDiv(rows, block));
+    part.mostColumnTasks = std::clamp<int64_t>(wanted / part.rowTasks, 1, panels());
   }
   part.rows = rows;
   const int64_t taskRows = ceilDiv(ceilDiv(rows, step), part.rowTasks) * step;

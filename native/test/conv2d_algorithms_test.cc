@@ -9,7 +9,7 @@
 
 namespace striate::test {
 
-TEST_CASE("conv2d: few channels, lanes over pixels and over images") {
+TEST_CASE("few channels: lanes over pixels and over images") {
   // Blocks of images whole, with idle lanes, and with a rest whose lanes are pixels.
   for (int64_t images : {1, 3, 4, 7, 8, 9, 14, 17}) {
     for (int64_t filters = 1; filters <= 13; ++filters) {
@@ -63,7 +63,7 @@ TEST_CASE("conv2d: few channels, lanes over pixels and over images") {
   checkAll({.images = 600, .h = 3, .w = 4, .channels = 2, .filters = 3, .rows = 571});
 }
 
-TEST_CASE("conv2d: depthwise windows of 3 and 5, every width of a tile and its rests, strides 1 and 2") {
+TEST_CASE("depthwise: windows of 3 and 5, every width of a tile and its rests, strides 1 and 2") {
   for (int64_t kernel : {3, 5}) {
     for (int64_t stride : {1, 2}) {
       for (int64_t width : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31}) {

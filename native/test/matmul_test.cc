@@ -174,6 +174,7 @@ TEST_CASE("matmul: several tasks, panels and passes") {
   // Rows that would evict each other from L1, and so many columns that they are copied; in one pass and in two.
   check({.m = 60, .n = 790, .k = 1024, .bias = true, .constant = true});
   check({.m = 20, .n = 790, .k = 3072, .residual = true, .constant = true, .activation = 1});
+  check({.m = 20, .n = 790, .k = 1008, .constant = true, .gap = 16});
 }
 
 TEST_CASE("matmul: what verify refuses") {

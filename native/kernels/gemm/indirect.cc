@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "kernels/plan.h"
@@ -290,15 +291,13 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
     return ceilDiv(parts_[i].rowTasks * rowsOf(i, operands.images), std::max<int64_t>(1, parts_[i].rows));
   };
   const int64_t threads = pool.threads();
-  // Those that pack read B in shorter pieces the more of them there are.
+  // Those that pack read B in shorter pieces the more of them there are: no more than give each thread as many.
   const auto columnTasksOf = [&](size_t i) {
+    const Part& part = parts_[i];
     const int64_t rowTasks = rowTasksOf(i);
-    int64_t columnTasks = parts_[i].columnTasks;
-    const auto isEnough = [&](int64_t tasks) {
-      return threads == 1 || tasks >= kTasksPerThread * threads || (spec_.packsInTasks && tasks % threads == 0);
-    };
-    while (columnTasks < parts_[i].mostColumnTasks && !isEnough(rowTasks * columnTasks)) ++columnTasks;
-    return columnTasks;
+    int64_t wanted = threads == 1 ? 1 : ceilDiv(kTasksPerThread * threads, std::max<int64_t>(1, rowTasks));
+    if (spec_.packsInTasks) wanted = std::min(wanted, roundUp(part.columnTasks, threads / std::gcd(threads, rowTasks)));
+    return std::clamp(wanted, part.columnTasks, part.mostColumnTasks);
   };
   int64_t tasks = 0;
   for (size_t i = 0; i < parts_.size(); ++i) tasks += rowTasksOf(i) * columnTasksOf(i);

@@ -98,7 +98,7 @@ class IndirectGemm {
     int64_t mostTileRows = 0;  // that do not evict each other from L1
     bool copiesRows = false;   // those of a block, closer together than they lie in the source
     int64_t rowTasks = 1;
-    int64_t columnTasks = 1, mostColumnTasks = 1;  // more where else there would be none for some threads
+    int64_t columnTasks = 1, mostColumnTasks = 1;  // more where threads would have too few
     double sourcePerRow = 1;                       // source pixels that one row of the grid adds
   };
   struct Slot {  // of one thread
@@ -117,7 +117,7 @@ class IndirectGemm {
   int64_t blockLimit(const Part& part, int64_t passTaps, int64_t passChannels) const;
   void planPasses(Part& part, int64_t taps, int64_t rows) const;
   void planTasks(Part& part, int64_t rows, double tasks) const;
-  bool copiesRows(const Part& part, const IndirectProblem& problem) const;
+  void planRows(Part& part, const IndirectProblem& problem);
   static int64_t copyStride(const Pass& pass);
   size_t zeroBytes() const;
   size_t pointerBytes() const;

@@ -99,12 +99,7 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
 
     planPasses(part, taps, rows);
     planTasks(part, rows, work > 0 ? tasks * workOf(i) / work : 1.0);
-    part.mostTileRows = spec_.sourcePixel * problem.sourceStepW % kSetFloats == 0 ? kRowsOfSet : kMaxTileRows;
-    part.copiesRows = copiesRows(part, problem);
-    if (part.copiesRows) {
-      part.mostTileRows = kMaxTileRows;
-      for (const Pass& pass : part.passes) copyFloats_ = std::max(copyFloats_, part.rowsPerBlock * copyStride(pass));
-    }
+    planRows(part, problem);
     int64_t passTaps = 1;
     for (const Pass& pass : part.passes) {
       passTaps = std::max(passTaps, pass.taps);
@@ -116,13 +111,18 @@ IndirectGemm::IndirectGemm(IndirectSpec spec) : spec_(std::move(spec)) {
   }
 }
 
-bool IndirectGemm::copiesRows(const Part& part, const IndirectProblem& problem) const {
-  return spec_.groups == 1 && problem.taps.size() == 1 && part.mostTileRows < spec_.kernels->wideRows &&
-         panels() >= kLeastPanelsOfCopy;
+// How rows are read that would evict each other from L1: copied, or few at a time.
+void IndirectGemm::planRows(Part& part, const IndirectProblem& problem) {
+  const bool evict = spec_.sourcePixel * problem.sourceStepW % kSetFloats == 0;
+  part.copiesRows = evict && spec_.kernels->wideRows > kRowsOfSet && spec_.groups == 1 && problem.taps.size() == 1 &&
+                    panels() >= kLeastPanelsOfCopy;
+  part.mostTileRows = evict && !part.copiesRows ? kRowsOfSet : kMaxTileRows;
+  if (!part.copiesRows) return;
+  for (const Pass& pass : part.passes) copyFloats_ = std::max(copyFloats_, part.rowsPerBlock * copyStride(pass));
 }
 
-// Not a multiple of what maps to one set of L1.
-int64_t IndirectGemm::copyStride(const Pass& pass) { return roundUp(pass.channels, kLineFloats) + kLineFloats; }
+// An odd number of lines, so never a multiple of kSetFloats.
+int64_t IndirectGemm::copyStride(const Pass& pass) { return roundUp(pass.channels, 2 * kLineFloats) + kLineFloats; }
 
 size_t IndirectGemm::packedBytesOf(const IndirectSpec& spec) {
   int64_t taps = 0;

@@ -34,22 +34,21 @@ function setThreads(threads: number): void {
   if (selectBackend().name === "native") setThreadsOfSources(threads);
 }
 
-/** `model.predictSync`, and `model.predict`, with a preallocated result. */
+/** `predictSync` and `predict` of `model.predictor()`, with a preallocated result. */
 function predictForm(work: CalledWork, model: Model): Form {
   const [height = 1, ...rest] = inputsOf(work)[0]!.shape;
   const shape = [height, ...rest] as const;
   const into = new Float32Array(height * product(model.outputShape));
-  const options = { batchSize: height, into };
+  const predictor = model.predictor({ batchSize: height });
+  model.dispose();
   return {
-    verify: ([data]) => Promise.resolve(model.predictSync({ shape, data: data as Float32Array }, options).data.slice()),
+    verify: ([data]) => Promise.resolve(predictor.predictSync({ shape, data: data as Float32Array }).data),
     wrap: ([data]): Images => ({ shape, data: data as Float32Array }),
-    call: (images) => model.predictSync(images as Images, options),
-    callAwaited: (images) => model.predict(images as Images, options),
-    explain: () => model.explain({ kind: "predict" }, { batchSize: height }),
-    ...(work.kind === "infer"
-      ? { costs: () => stepCosts(model.plan({ kind: "predict" }, { batchSize: height })) }
-      : {}),
-    close: () => model.dispose(),
+    call: (images) => predictor.predictSync(images as Images, { into }),
+    callAwaited: (images) => predictor.predict(images as Images, { into }),
+    explain: () => predictor.explain(),
+    ...(work.kind === "infer" ? { costs: () => stepCosts(predictor.plan()) } : {}),
+    close: () => predictor.dispose(),
   };
 }
 

@@ -17,21 +17,23 @@ export interface Engine {
 }
 
 /**
- * A striate model, which the engine owns from here on. Everything that will run has run once before this returns: plans are
- * made, weights are packed, and no request waits for that.
+ * A striate model's predictions; the model is disposed of. Everything that will run has run once before this returns, so
+ * that no request waits for memory.
  * @param most rows in one call
  */
 export async function striateEngine(model: Model, description: string, most = 1): Promise<Engine> {
   const scores = model.outputShape.reduce((product, size) => product * size, 1);
+  const predictor = model.predictor({ batchSize: most, inputDtype: "u8" });
+  model.dispose();
   const engine: Engine = {
     description,
-    inputShape: model.inputShape,
+    inputShape: predictor.inputShape,
     scores,
     classify: async (images, rows, signal) => {
-      const tensor = { shape: [rows, ...model.inputShape] as const, data: images };
-      return (await model.predict(tensor, { batchSize: most, signal })).data;
+      const tensor = { shape: [rows, ...predictor.inputShape] as const, data: images };
+      return (await predictor.predict(tensor, { signal })).data;
     },
-    close: () => model.dispose(),
+    close: () => predictor.dispose(),
   };
   await warmUp(engine, most);
   return engine;

@@ -95,11 +95,20 @@ export interface BackendInfo {
   readonly loadError: string | undefined;
 }
 
+export interface CompileOptions {
+  /**
+   * The State is for this Executable alone: what a backend packs, it packs at once, and it frees the tensors that it need
+   * not keep as they are. Reading those, writing the State and compiling another Program for it may fail from then on.
+   * Refused for a Program that changes its State, or where others were compiled for it. Default false.
+   */
+  readonly ownsState?: boolean;
+}
+
 export interface Backend {
   readonly name: BackendName;
   info(): BackendInfo;
   /** Tensors start as zeros. */
   createState(specs: readonly StateTensorSpec[]): State;
   /** Verifies the Program and plans its kernels. Every State storage must exist in `state` with the same size. */
-  compile(program: Program, state: State): Executable;
+  compile(program: Program, state: State, options?: CompileOptions): Executable;
 }

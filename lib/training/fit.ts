@@ -70,9 +70,9 @@ export interface FitInput {
 export function* fitLoop(input: FitInput): RunLoop<History> {
   const { plans, examples, options, seed } = input;
   const { optimizer, loss, shuffle = true, onBatch, onEpoch } = options;
-  const epochs = checkCount("epochs", options.epochs);
+  const epochs = checkCount("fit", "epochs", options.epochs);
   const held = heldOut(input);
-  const batchSize = Math.min(checkCount("batchSize", options.batchSize ?? 32), held.train.length);
+  const batchSize = Math.min(checkCount("fit", "batchSize", options.batchSize ?? 32), held.train.length);
   const executable = plans.get({ kind: "train", loss, optimizer, rows: batchSize, inputDtype: examples.inputDtype });
   const records: EpochRecord[] = [];
   for (let epoch = 1; epoch <= epochs; epoch++) {
@@ -118,8 +118,8 @@ export function checkFitOptions(options: FitOptions): void {
   requireOptions("fit", options);
   const { optimizer, shuffle = true, validation = 0.5 } = options;
   checkOptimizer("fit", optimizer);
-  checkCount("epochs", options.epochs);
-  checkCount("batchSize", options.batchSize ?? 32);
+  checkCount("fit", "epochs", options.epochs);
+  checkCount("fit", "batchSize", options.batchSize ?? 32);
   if (typeof shuffle !== "boolean")
     throw new OptionError("shuffle", `fit: shuffle must be true or false, got ${showValue(shuffle)}`);
   if (typeof validation !== "object" && !(typeof validation === "number" && validation > 0 && validation < 1)) {
@@ -214,9 +214,10 @@ function largest(values: Float32Array, start: number, count: number): number {
   return best;
 }
 
-export function checkCount(option: string, count: number): number {
+/** @param owner named in the error */
+export function checkCount(owner: string, option: string, count: number): number {
   if (!Number.isSafeInteger(count) || count < 1) {
-    throw new OptionError(option, `fit: ${option} must be a whole number of at least 1, got ${showValue(count)}`);
+    throw new OptionError(option, `${owner}: ${option} must be a whole number of at least 1, got ${showValue(count)}`);
   }
   return count;
 }

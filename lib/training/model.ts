@@ -1,10 +1,8 @@
 /** A net with its parameters: what trains, predicts, and is saved. */
 import type { Backend, State } from "../backend/backend.js";
 import { selectBackend } from "../backend/select.js";
-import type { ImageArray } from "../data/dataset.js";
 import { elementCount, requireTensor, type Tensor } from "../data/tensor.js";
 import { OptionError, ShapeError, StriateError } from "../errors.js";
-import { newFloats } from "../memory.js";
 import { netParameters, type NetParameter } from "../layers/emit.js";
 import { inputName, rootOf } from "../layers/node.js";
 import { ModelFileError } from "../io/errors.js";
@@ -40,7 +38,6 @@ import {
   type LayerGradients,
 } from "./inspect.js";
 import {
-  checkInto,
   checkKind,
   checkMetadata,
   type ActivationsOptions,
@@ -50,10 +47,9 @@ import {
   type ModelOptions,
   type PredictOptions,
 } from "./modelOptions.js";
+import { predictLoop, type Images, type Predictions } from "./predict.js";
+import { Predictor, type PredictorOptions } from "./predictor.js";
 import { planCapacity, PlanCache, resized, slotName, type PlanKind } from "./plans.js";
-
-type Images<B extends number, In extends Shape> = Tensor<readonly [B, ...In], ImageArray>;
-type Predictions<B extends number, Out extends Shape> = Tensor<readonly [B, ...Out], Float32Array>;
 
 /**
  * Made by `net.model()` or `loadModel()`. `fit`, `evaluate` and `predict` leave the JavaScript thread; their Sync forms
@@ -208,31 +204,25 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     return driveSync(this.predictLoop(images, options));
   }
 
-  private *predictLoop<B extends number>(images: Images<B, In>, options: PredictOptions): RunLoop<Predictions<B, Out>> {
+  private predictLoop<B extends number>(images: Images<B, In>, options: PredictOptions): RunLoop<Predictions<B, Out>> {
     requireOptions("predict", options);
-    const { executable, rows, node } = this.planFor({ kind: "predict" }, images, options);
-    const capacity = executable.program.rows;
-    const size = images.data.length / rows;
-    const perRow = elementCount(node.outputShape);
-    const shape = [rows, ...node.outputShape] as unknown as readonly [B, ...Out];
-    if (options.into !== undefined) checkInto(options.into, rows * perRow);
-    if (rows <= capacity && options.into === undefined) {
-      const [output] = yield { executable, inputs: [images.data], scalars: { rows } };
-      return { shape, data: output! };
-    }
-    const data = options.into ?? newFloats("predict", rows * perRow);
-    for (let start = 0; start < rows; start += capacity) {
-      const live = Math.min(capacity, rows - start);
-      if (images.data.length !== rows * size || data.length !== rows * perRow) {
-        throw new StriateError("ERR_STRIATE_DATA", "predict: an array was detached or resized while in use");
-      }
-      const inputs = [images.data.subarray(start * size, (start + live) * size)];
-      const into = data.subarray(start * perRow, (start + live) * perRow);
-      const [output] = yield { executable, inputs, scalars: { rows: live }, into: [into] };
-      // A run off this thread brings an array of its own.
-      if (output !== into) into.set(output!);
-    }
-    return { shape, data };
+    return predictLoop(this.planFor({ kind: "predict" }, images, options), options.into);
+  }
+
+  /**
+   * For servers: predictions with the parameters as they are now, kept as the kernels read them and in no other form. It
+   * takes less memory than a model, and where that would have been short (ResNet-50), less time. Packs at once. The model
+   * stays as it is; dispose of it where it is no longer needed.
+   * @example
+   * ```ts
+   * const predictor = model.predictor({ batchSize: 8 });
+   * const { data } = await predictor.predict(images);
+   * ```
+   */
+  predictor(options: PredictorOptions = {}): Predictor<In, Out> {
+    const names = this.parameterList.map(({ tensor }) => tensor);
+    const values = this.state.read(names);
+    return new Predictor(this.node, this.backend, new Map(names.map((name, i) => [name, values[i]!])), options);
   }
 
   /** The Program of a kind for some images, checked. */
@@ -244,7 +234,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     const inputDtype = checkImages(images, expected, owner);
     const [rows, ...inputShape] = images.shape as readonly [number, ...number[]];
     const own = channels === undefined || (inputShape[0] === height && inputShape[1] === width);
-    const capacity = planCapacity(rows, checkCount("batchSize", options.batchSize ?? 32));
+    const capacity = planCapacity(rows, checkCount(owner, "batchSize", options.batchSize ?? 32));
     const executable = this.plans.get({ ...kind, rows: capacity, inputDtype, ...(own ? {} : { inputShape }) });
     return { executable, images: images.data, rows, node: own ? this.node : resized(this.node, inputShape) };
   }
@@ -329,7 +319,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
   private startEvaluate(examples: Examples<In, Out>, options: EvaluateOptions): RunLoop<Evaluation> {
     requireOptions("evaluate", options);
     const { loss = "crossEntropy" } = options;
-    const batchSize = checkCount("batchSize", options.batchSize ?? 32);
+    const batchSize = checkCount("evaluate", "batchSize", options.batchSize ?? 32);
     const checked = new CheckedExamples(examples, this.inputShape, this.outputShape, loss, "evaluate");
     const rows = Int32Array.from({ length: checked.rows }, (_, i) => i);
     return evaluateLoop(this.plans, checked, rows, loss, batchSize);
@@ -409,7 +399,7 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
     checkKind("explain", this.node, kind);
     requireOptions("explain", options);
     if (kind.kind === "train") this.holdSlots(kind.optimizer);
-    const rows = checkCount("batchSize", options.batchSize ?? 32);
+    const rows = checkCount("explain", "batchSize", options.batchSize ?? 32);
     return planOf(this.plans.get({ ...kind, rows, inputDtype: "f32" }));
   }
 
@@ -432,8 +422,8 @@ export class Model<In extends Shape = Shape, Out extends Shape = Shape> {
       throw new StriateError("ERR_STRIATE_BUSY", "profile: this model is being trained; await that first");
     }
     if (kind.kind === "train") this.holdSlots(kind.optimizer);
-    const rows = checkCount("batchSize", options.batchSize ?? 32);
-    const runs = checkCount("runs", options.runs ?? 10);
+    const rows = checkCount("profile", "batchSize", options.batchSize ?? 32);
+    const runs = checkCount("profile", "runs", options.runs ?? 10);
     const executable = this.plans.get({ ...kind, rows, inputDtype: "f32" });
     if (executable.program.commit.length === 0) return profileExecutable(executable, runs);
     const names = this.state.specs.map(({ name }) => name);

@@ -11,16 +11,18 @@ namespace striate::binding {
 
 namespace {
 
-// compile(words, state, check)
+// compile(words, state, check, ownsState)
 Napi::Value compile(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const ArrayView words = arrayView(env, info[0], "compile: the encoded Program");
   if (words.type != napi_float64_array) {
     throwType(env, "compile: the encoded Program must be a Float64Array");
   }
-  const std::shared_ptr<State> state = StateHandle::from(info, 1).get(env);
+  StateHandle& stateHandle = StateHandle::from(info, 1);
+  const std::shared_ptr<State> state = stateHandle.get(env);
   const auto check = static_cast<CheckMode>(integerArgument(info, 2, "compile: the check mode", 0, 2));
-  LoadOptions options{.limitBytes = physicalMemory(), .isa = strongestIsa()};
+  const bool ownsState = integerArgument(info, 3, "compile: whether it owns the State", 0, 1) == 1;
+  LoadOptions options{.limitBytes = physicalMemory(), .isa = strongestIsa(), .ownsState = ownsState};
   std::string error;
   if (!selectIsa(&options.isa, &error)) {
     throwIfRefused(env, Status(StatusCode::argument, error));
@@ -28,6 +30,7 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   std::shared_ptr<Executable> executable;
   throwIfRefused(env, Executable::compile(static_cast<const double*>(words.data), words.length, state, options, check,
                                           &executable));
+  stateHandle.account(env);  // it may have given up tensors
   return ExecutableHandle::create(env, std::move(executable));
 }
 

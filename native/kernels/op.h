@@ -43,6 +43,9 @@ struct TensorDesc {
   bool dense() const { return pixelStride == channels(); }
 };
 
+// The operand that pack() packs.
+inline constexpr size_t kPackedOperand = 1;
+
 // From so many rows on, what is packed in a run is packed as a whole, in a phase of its own before the products; below,
 // by the tasks that use it.
 inline constexpr int64_t kWholePackRows = 512;
@@ -73,7 +76,8 @@ class OpPlan {
   // Scratch for one run (all threads together; sized for a fixed maximum of tasks, so it may be indexed by task, or by
   // ThreadPool::slot() which is < ThreadPool::maxSlots()).
   virtual size_t scratchBytes() const { return 0; }
-  // Weights packed once per State version: only where the operand is `constant`.
+  // Weights packed once per State version: only where the operand is `constant`. A run that is given a packed copy does
+  // not read the operand itself, which may then be null.
   virtual size_t packedBytes() const { return 0; }
   virtual void pack(const RunContext&, const void* const* /*in*/, float* /*packed*/) const {}
   // in[i] / out[i]: base pointers of the operands (null where absent). 16-byte aligned at best; pixel strides as

@@ -31,9 +31,19 @@ Status Executable::compile(const double* words, size_t count, std::shared_ptr<St
   created->check_ = check;
   STRIATE_TRY(decodeProgram(words, count, options, &created->program_));
   STRIATE_TRY(verifyProgram(options, created->state_->sizes(), &created->program_));
+  if (options.ownsState && !created->program_.commit.empty()) {
+    return Status(StatusCode::argument, "program: one that changes its State cannot own it");
+  }
   STRIATE_TRY(created->plan(options));
   if (check != CheckMode::off) {
     created->checker_.plan(created->program_);
+  }
+  if (!created->state_->attach(options.ownsState)) {
+    return Status(StatusCode::argument, options.ownsState ? "program: it cannot own a State that others use"
+                                                          : "program: its State is owned by another Program");
+  }
+  if (options.ownsState) {
+    STRIATE_TRY(created->packAndGiveUp());
   }
   *executable = std::move(created);
   return okStatus();
@@ -63,6 +73,14 @@ Status Executable::plan(const LoadOptions& options) {
   const uint64_t allowed =
       std::max(kPackedFloor, static_cast<uint64_t>(kPackedRatio * static_cast<double>(stateBytes)));
   packedBudget_ = allowed - std::min(allowed, stateBytes);
+  if (options.ownsState) {
+    readers_.resize(state_->sizes().size());
+    for (const Step& step : program_.steps) {
+      for (const int32_t id : step.inputs) {
+        if (stateTensorOf(id) >= 0) ++readers_[static_cast<size_t>(stateTensorOf(id))];
+      }
+    }
+  }
   size_t operands = 0;
   for (const std::vector<Step>* list : {&program_.prepare, &program_.steps, &program_.commit}) {
     if (list == &program_.steps) firstStep_ = steps_.size();
@@ -130,8 +148,8 @@ Status Executable::planStep(const LoadOptions& options, StepPlan* planned, uint6
   for (const int32_t id : step.outputs) {
     out.push_back(operandTensor(program_, id));
   }
-  planned->plan =
-      step.op->plan({in.data(), out.data(), step.attributes.data(), program_.rows, options.isa, packedBudget_});
+  const uint64_t budget = packedBudget_ + replacedBytes(step);
+  planned->plan = step.op->plan({in.data(), out.data(), step.attributes.data(), program_.rows, options.isa, budget});
   const uint64_t packed = planned->plan->packedBytes();
   const uint64_t scratch = planned->plan->scratchBytes();
   // The scratch of a run is that of its hungriest step.
@@ -143,8 +161,47 @@ Status Executable::planStep(const LoadOptions& options, StepPlan* planned, uint6
                                 " bytes of scratch, which exceeds the limit of ", options.limitBytes, " bytes"));
   }
   *total += packed + more;
-  packedBudget_ -= std::min(packedBudget_, packed);
+  if (packed > 0) packedBudget_ = budget - std::min(budget, packed);
   scratchBytes_ += static_cast<size_t>(more);
+  return okStatus();
+}
+
+// -1: the buffer is missing, or no State's.
+int64_t Executable::stateTensorOf(int32_t buffer) const {
+  if (buffer < 0) {
+    return -1;
+  }
+  const Storage& storage =
+      program_.storages[static_cast<size_t>(program_.buffers[static_cast<size_t>(buffer)].storage)];
+  return storage.kind == StorageKind::state ? static_cast<int64_t>(storage.stateTensor) : -1;
+}
+
+// What the State gives up if this step packs its weights.
+uint64_t Executable::replacedBytes(const Step& step) const {
+  const int64_t tensor = step.inputs.size() > kPackedOperand ? stateTensorOf(step.inputs[kPackedOperand]) : -1;
+  if (readers_.empty() || tensor < 0 || readers_[static_cast<size_t>(tensor)] != 1) {
+    return 0;
+  }
+  return static_cast<uint64_t>(state_->sizes()[static_cast<size_t>(tensor)]) * sizeof(float);
+}
+
+// All but what a step reads as it is.
+Status Executable::packAndGiveUp() {
+  STRIATE_TRY(packNow());
+  std::vector<bool> plain(state_->sizes().size());
+  for (size_t i = firstStep_; i < firstCommit_; ++i) {
+    const std::vector<int32_t>& inputs = steps_[i].step->inputs;
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      const int64_t tensor = stateTensorOf(inputs[k]);
+      const bool replaced = k == kPackedOperand && steps_[i].packed != nullptr;
+      if (tensor >= 0 && !replaced) plain[static_cast<size_t>(tensor)] = true;
+    }
+  }
+  std::vector<size_t> rest;
+  for (size_t i = 0; i < plain.size(); ++i) {
+    if (!plain[i]) rest.push_back(i);
+  }
+  state_->giveUp(rest);
   return okStatus();
 }
 

@@ -1,9 +1,10 @@
 // A verified Program bound to a State, with a plan for every step and the memory to run it.
 //
-// Memory: packed weights (within a budget) and prepared storages belong to the Executable, cached per State version. A
-// Slot holds the inputs and outputs of one call, a Workspace the arena and scratch of one run under way. Large Programs
-// have one Workspace for async runs, so those run one after the other while the next batch is assembled in its own
-// Slot; Programs too small to split have several and run side by side, one per core. Sync runs have a Slot and a
+// Memory: packed weights (within a budget) and prepared storages belong to the Executable, cached per State version.
+// Where it owns the State (LoadOptions::ownsState), the plain tensors behind packed ones are freed when it is compiled.
+// A Slot holds the inputs and outputs of one call, a Workspace the arena and scratch of one run under way. Large
+// Programs have one Workspace for async runs, so those run one after the other while the next batch is assembled in its
+// own Slot; Programs too small to split have several and run side by side, one per core. Sync runs have a Slot and a
 // Workspace of their own and never wait for anything that a JavaScript callback would have to give back; JavaScript
 // stands still meanwhile, so they work in the caller's arrays where they can.
 #pragma once
@@ -126,6 +127,10 @@ class Executable : public std::enable_shared_from_this<Executable> {
   friend class AsyncRun;
   Status plan(const LoadOptions& options);
   Status planStep(const LoadOptions& options, StepPlan* planned, uint64_t* total);
+  int64_t stateTensorOf(int32_t buffer) const;
+  uint64_t replacedBytes(const Step& step) const;
+  Status packNow();
+  Status packAndGiveUp();
   bool writesWhole(size_t storage) const;
   bool mayLend(const Port& port, const CallerArray& array, int64_t rows) const;
   void lend(const CallerArray* inputs, const CallerArray* outputs, int64_t rows, std::vector<std::byte*>* lent) const;
@@ -148,6 +153,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   size_t firstStep_ = 0;       // behind prepare
   size_t firstCommit_ = 0;     // behind steps
   uint64_t packedBudget_ = 0;  // what packed copies may still take, while planning
+  std::vector<int> readers_;   // by State tensor: steps that read it, where the State is owned
   size_t scratchBytes_ = 0;
   size_t arenaBytes_ = 0;
   size_t slotBytes_ = 0;  // of one

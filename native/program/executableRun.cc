@@ -104,7 +104,8 @@ void Executable::bind(Slot& slot, Workspace& workspace) {
     }
     const Buffer& buffer = program_.buffers[static_cast<size_t>(id)];
     const int64_t elementBytes = buffer.tensor.dtype == Dtype::u8 ? 1 : 4;
-    *operand++ = workspace.bases[static_cast<size_t>(buffer.storage)] + buffer.offset * elementBytes;
+    std::byte* base = workspace.bases[static_cast<size_t>(buffer.storage)];
+    *operand++ = base == nullptr ? nullptr : base + buffer.offset * elementBytes;  // null: the State gave it up
   };
   for (const StepPlan& step : steps_) {
     std::for_each(step.step->inputs.begin(), step.step->inputs.end(), bindBuffer);
@@ -172,6 +173,34 @@ Status Executable::prepare(Workspace& workspace, const RunContext& context) {
   }
   preparedVersion_ = version;
   return okStatus();
+}
+
+// As a first run would, with memory of its own that is then let go.
+Status Executable::packNow() {
+  std::unique_ptr<Slot> slot;
+  STRIATE_TRY(takeSlot(&slot));
+  std::unique_ptr<Workspace> workspace;
+  Status status = makeWorkspace(&workspace);
+  if (status.ok()) {
+    ThreadPool& pool = ThreadPool::instance();
+    const ThreadPool::Running running(pool, ThreadPool::Helpers::any);
+    const FlushDenormals flush;
+    RunContext context;
+    context.pool = &pool;
+    context.scratch = workspace->scratch.data();
+    context.rows = program_.rows;
+    state_->lock().lockShared();
+    if (state_->disposed()) {
+      status = stateDisposed();
+    } else {
+      bind(*slot, *workspace);
+      status = prepare(*workspace, context);
+    }
+    state_->lock().unlockShared();
+    bytes_ -= arenaBytes_ + scratchBytes_;
+  }
+  giveSlot(std::move(slot));
+  return status;
 }
 
 Status Executable::execute(Slot& slot, Workspace& workspace, const RunScalars& scalars,

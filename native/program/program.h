@@ -56,6 +56,9 @@ struct LoadOptions {
   // allocated.
   uint64_t limitBytes;
   Isa isa;
+  // The State is for this Program alone, which packs at once and frees what it need not keep plain as well. Refused for
+  // a Program with commit, and where another Program uses the State.
+  bool ownsState = false;
   const OpEntry* (*opAt)(size_t index) = &striate::opAt;  // tests put ops of their own here
 };
 

@@ -76,21 +76,31 @@ Status State::create(const std::vector<int64_t>& sizes, uint64_t limitBytes, std
 
 Status State::read(const std::vector<Transfer>& transfers) {
   lock_.lockShared();
-  const bool disposed = disposed_;
-  if (!disposed) {
+  Status status = disposed_ ? stateDisposed() : okStatus();
+  for (const Transfer& transfer : transfers) {
+    if (status.ok() && tensor(transfer.tensor) == nullptr) {
+      status = Status(StatusCode::argument, message::join("state: tensor ", transfer.tensor,
+                                                          " is kept packed only, by the Program that owns the State"));
+    }
+  }
+  if (status.ok()) {
     for (const Transfer& transfer : transfers) {
       std::memcpy(transfer.data, tensor(transfer.tensor), tensors_[transfer.tensor].bytes());
     }
   }
   lock_.unlockShared();
-  return disposed ? stateDisposed() : okStatus();
+  return status;
 }
 
 Status State::write(const std::vector<Transfer>& transfers) {
   lock_.lockUpdate();
   lock_.lockExclusive();
-  const bool disposed = disposed_;
-  if (!disposed) {
+  Status status = disposed_ ? stateDisposed() : okStatus();
+  if (status.ok() && givenUp_) {
+    status =
+        Status(StatusCode::argument, "state: the Program that owns it has packed it; it cannot be written any more");
+  }
+  if (status.ok()) {
     for (const Transfer& transfer : transfers) {
       std::memcpy(tensor(transfer.tensor), transfer.data, tensors_[transfer.tensor].bytes());
     }
@@ -98,7 +108,31 @@ Status State::write(const std::vector<Transfer>& transfers) {
   }
   lock_.unlockExclusive();
   lock_.unlockUpdate();
-  return disposed ? stateDisposed() : okStatus();
+  return status;
+}
+
+bool State::attach(bool alone) {
+  int programs = programs_.load();
+  while (programs != kOwned && !(alone && programs > 0)) {
+    if (programs_.compare_exchange_weak(programs, alone ? kOwned : programs + 1)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void State::giveUp(const std::vector<size_t>& tensors) {
+  lock_.lockUpdate();
+  lock_.lockExclusive();
+  if (!disposed_) {
+    for (const size_t index : tensors) {
+      bytes_ -= tensors_[index].bytes();
+      tensors_[index].release();
+    }
+    givenUp_ = true;
+  }
+  lock_.unlockExclusive();
+  lock_.unlockUpdate();
 }
 
 void State::dispose() {

@@ -55,18 +55,29 @@ class State {
   // Frees the memory when the runs under way are done.
   void dispose();
 
+  // Called once for each Program that is compiled for the State. False where one owns it, or `alone` wants to though
+  // there are others.
+  bool attach(bool alone);
+  // Frees tensors that the Program which owns the State keeps in another form. To read them fails from then on, and so
+  // does to write any.
+  void giveUp(const std::vector<size_t>& tensors);
+
   // For runs, under a lock.
   StateLock& lock() { return lock_; }
   bool disposed() const { return disposed_; }
+  // Null where it was given up.
   float* tensor(size_t index) const { return reinterpret_cast<float*>(tensors_[index].data()); }
   void bumpVersion() { version_.fetch_add(1, std::memory_order_release); }
 
  private:
+  static constexpr int kOwned = -1;
   std::vector<int64_t> sizes_;
   std::vector<AlignedMemory> tensors_;
   size_t bytes_ = 0;
   std::atomic<uint64_t> version_{1};
+  std::atomic<int> programs_{0};  // compiled for it; kOwned: one that owns it
   bool disposed_ = false;
+  bool givenUp_ = false;  // some tensors
   StateLock lock_;
 };
 

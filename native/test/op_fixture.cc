@@ -132,15 +132,18 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
     context.scratch = aligned;
     context.rows = options.rows;
     context.learningRate = options.learningRate;
-    // Weights of a constant operand, packed as the runner does it: once, before the runs that use them.
+    // Weights of a constant operand, packed as the runner does it: once, before the runs that use them, which do not
+    // get the operand itself.
+    std::vector<const void*> operands = inPointers;
     REQUIRE(plan->packedBytes() <= options.packedBudget);
     std::vector<float> packed(plan->packedBytes() / sizeof(float) + 1, std::numeric_limits<float>::quiet_NaN());
     if (plan->packedBytes() > 0) {
       plan->pack(context, inPointers.data(), packed.data());
       REQUIRE(std::isnan(packed.back()));
       context.packed = packed.data();
+      operands[kPackedOperand] = nullptr;
     }
-    status = plan->run(context, inPointers.data(), outPointers.data());
+    status = plan->run(context, operands.data(), outPointers.data());
     pool.setLastTaskFirst(false);
     const std::byte* end = scratch.data() + scratch.size();
     REQUIRE(std::all_of<const std::byte*>(aligned + plan->scratchBytes(), end,

@@ -115,6 +115,55 @@ TEST_CASE("program: prepares and packs once per State version") {
   CHECK(fake::packs == 2);
 }
 
+// y = x + packed(w) + b, of a State with w, b and a tensor that nobody reads
+ProgramBuilder owning() {
+  ProgramBuilder builder(1);
+  const double w = builder.buffer(builder.storage(StorageKind::state, 1, Dtype::f32, 0), {1}, false);
+  const double b = builder.buffer(builder.storage(StorageKind::state, 2, Dtype::f32, 1), {2}, false);
+  const double x = builder.buffer(builder.storage(StorageKind::input, 2), {2}, false);
+  const double h = builder.buffer(builder.storage(StorageKind::arena, 2), {2}, false);
+  const double y = builder.buffer(builder.storage(StorageKind::output, 2), {2}, false);
+  builder.step(fake::kPacked, {x, w, h});
+  builder.step(fake::kAdd, {h, b, y}, {0});
+  return builder;
+}
+
+Status compileOwner(const ProgramBuilder& builder, std::shared_ptr<State> state, CheckMode check,
+                    std::shared_ptr<Executable>* executable) {
+  const std::vector<double> words = builder.words();
+  LoadOptions options = fakeOptions();
+  options.ownsState = true;
+  return Executable::compile(words.data(), words.size(), std::move(state), options, check, executable);
+}
+
+TEST_CASE("program: one that owns its State packs at once and frees what no step reads") {
+  for (const CheckMode check : {CheckMode::off, CheckMode::poison, CheckMode::contain}) {
+    const auto state = makeState({1, 2, 64});
+    float w = 5, b[2] = {10, 20}, rest[64] = {};
+    REQUIRE(state->write({{0, &w}, {1, b}}).ok());
+    fake::packs = 0;
+    std::shared_ptr<Executable> executable;
+    REQUIRE(compileOwner(owning(), state, check, &executable).ok());
+    CHECK(fake::packs == 1);
+    CHECK(state->bytes() == 2 * sizeof(float));
+    std::vector<Floats> outputs;
+    for (int i = 0; i < 2; ++i) {
+      CHECK(runSync(*executable, {{1, 2}}, &outputs).ok());
+      CHECK(outputs[0] == Floats{16, 27});
+    }
+    CHECK(fake::packs == 1);
+    CHECK(state->read({{1, b}}).ok());
+    CHECK(state->read({{1, b}, {2, rest}}).message() ==
+          "state: tensor 2 is kept packed only, by the Program that owns the State");
+    CHECK(state->write({{1, b}}).code() == StatusCode::argument);
+    const std::vector<double> words = owning().words();
+    CHECK(Executable::compile(words.data(), words.size(), state, fakeOptions(), check, &executable).message() ==
+          "program: its State is owned by another Program");
+    state->dispose();
+    CHECK(runSync(*executable, {{1, 2}}, &outputs).code() == StatusCode::disposed);
+  }
+}
+
 TEST_CASE("program: runs of one Executable on several threads prepare once and agree") {
   const auto state = makeState({1});
   const auto executable = compile(prepared(), state, CheckMode::off);
@@ -160,6 +209,21 @@ Floats read(State& state) {
   Floats values(2);
   REQUIRE(state.read({{0, values.data()}}).ok());
   return values;
+}
+
+TEST_CASE("program: to own a State that is shared, changed or disposed of is refused") {
+  std::shared_ptr<Executable> executable;
+  const auto shared = makeState({1, 2});
+  const auto other = compile(owning(), shared);
+  CHECK(compileOwner(owning(), shared, CheckMode::off, &executable).message() ==
+        "program: it cannot own a State that others use");
+  CHECK(compileOwner(training(), makeState({2}), CheckMode::off, &executable).message() ==
+        "program: one that changes its State cannot own it");
+  const auto gone = makeState({1, 2});
+  gone->dispose();
+  CHECK(compileOwner(owning(), gone, CheckMode::off, &executable).code() == StatusCode::disposed);
+  float w = 0;
+  CHECK(shared->read({{0, &w}}).ok());
 }
 
 TEST_CASE("program: a run with commit changes the State and its version, a failing one neither") {

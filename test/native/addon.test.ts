@@ -10,7 +10,7 @@ const program = heavyProgram({ rows: 4, passes: 3, trains: true });
 const words = encodeProgram(program, () => 0);
 
 function compiled(): ReturnType<NativeAddon["compile"]> {
-  return addon.compile(words, addon.createState(Float64Array.of(channels)), 0);
+  return addon.compile(words, addon.createState(Float64Array.of(channels)), 0, 0);
 }
 
 /** Calls with arguments that the types forbid. */
@@ -74,11 +74,16 @@ describe("the addon refuses what types cannot", () => {
       () => call("createState", Float64Array.of(Infinity)),
       "must be a positive integer, got Infinity",
     ],
-    ["words of another type", () => call("compile", new Float32Array(9), state, 0), "must be a Float64Array"],
+    ["words of another type", () => call("compile", new Float32Array(9), state, 0, 0), "must be a Float64Array"],
     [
       "a bad check mode",
-      () => call("compile", words, state, 3),
+      () => call("compile", words, state, 3, 0),
       "the check mode must be an integer from 0 to 2, got 3",
+    ],
+    [
+      "no word on whose the State is",
+      () => call("compile", words, state, 0, 2),
+      "compile: whether it owns the State must be an integer from 0 to 1, got 2",
     ],
     ["0 rows", () => call("run", executable, [x], [x], 0, 0), "run: rows must be an integer from 1 to 4, got 0"],
     [
@@ -193,7 +198,7 @@ describe("the addon refuses what types cannot", () => {
   });
 
   test("words that are no Program, with a code", () => {
-    const attempt = (): unknown => addon.compile(new Float64Array(20), state, 0);
+    const attempt = (): unknown => addon.compile(new Float64Array(20), state, 0, 0);
     expect(attempt).toThrow("program: it does not begin with the magic word, got 0");
     expect(attempt).toThrow(expect.objectContaining({ code: "ERR_STRIATE_PROGRAM" }));
   });

@@ -343,7 +343,9 @@ describe.each<[string, Backend]>([
     expect(steps.reduce((sum, step) => sum + step.milliseconds, 0)).toBeLessThanOrEqual(milliseconds);
     expect(steps[0]).toMatchObject({ layer: "conv2d1", name: "conv2d1: conv2d + bias + relu", shape: [4, 8, 6, 8] });
     expect(profile.toString()).toMatch(/^step .*GFLOP\/s .*\n(.*\n)*4 rows, the least of 2 runs: .* ms a whole run$/);
-    expect(() => model.profile(undefined, { runs: 0 })).toThrow("runs must be a whole number of at least 1, got 0");
+    expect(() => model.profile(undefined, { runs: 0 })).toThrow(
+      "profile: runs must be a whole number of at least 1, got 0",
+    );
   });
 
   test("the profile of a training step leaves the model as it was, slots and statistics too", () => {

@@ -39,8 +39,11 @@ export interface NativeAddon {
   stateVersion(state: StateHandle): number;
   stateDispose(state: StateHandle): void;
 
-  /** @param check 0: off, 1: poison dead memory with NaN, 2: and compare all other memory after every step */
-  compile(words: Float64Array, state: StateHandle, check: number): ExecutableHandle;
+  /**
+   * @param check 0: off, 1: poison dead memory with NaN, 2: and compare all other memory after every step
+   * @param ownsState 1: as {@link CompileOptions} has it, 0: no
+   */
+  compile(words: Float64Array, state: StateHandle, check: number, ownsState: number): ExecutableHandle;
   run(
     executable: ExecutableHandle,
     inputs: readonly InputArray[],

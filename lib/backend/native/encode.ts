@@ -17,7 +17,7 @@ const opNumbers = new Map(Object.keys(opSchemas).map((name, i) => [name as OpNam
  *
  * @example
  * ```ts
- * addon.compile(encodeProgram(program, (name) => names.indexOf(name)), state, 0);
+ * addon.compile(encodeProgram(program, (name) => names.indexOf(name)), state, 0, 0);
  * ```
  */
 export function encodeProgram(program: Program, stateTensor: (name: string) => number): Float64Array {

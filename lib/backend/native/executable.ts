@@ -1,7 +1,15 @@
 /** A Program compiled by the addon. */
 import { StriateError } from "../../errors.js";
 import type { Program, RunScalars } from "../../graph/program.js";
-import type { Executable, InputArray, OutputArray, RunOptions, RunProfile, StepExplanation } from "../backend.js";
+import type {
+  CompileOptions,
+  Executable,
+  InputArray,
+  OutputArray,
+  RunOptions,
+  RunProfile,
+  StepExplanation,
+} from "../backend.js";
 import { checkRunArguments, outputArray, portsOf, type Port } from "../ports.js";
 import type { ExecutableHandle, NativeAddon } from "./addon.js";
 import { encodeProgram } from "./encode.js";
@@ -25,9 +33,10 @@ export class NativeExecutable implements Executable {
     private readonly addon: NativeAddon,
     readonly program: Program,
     state: NativeState,
+    { ownsState = false }: CompileOptions = {},
   ) {
     const words = encodeProgram(program, (name) => state.numberOf(name));
-    this.handle = calling(() => addon.compile(words, state.handle, checkModeFromEnvironment()));
+    this.handle = calling(() => addon.compile(words, state.handle, checkModeFromEnvironment(), ownsState ? 1 : 0));
     this.inputs = portsOf(program, "input");
     this.outputs = portsOf(program, "output");
   }

@@ -41,8 +41,8 @@ function load(): NativeBackend {
       return { backend: "native", isa, threads, nativeBytes: addon.memory().held, loadError: undefined };
     },
     createState: (specs) => new NativeState(addon, specs),
-    compile(program, state) {
-      if (state instanceof NativeState) return new NativeExecutable(addon, program, state);
+    compile(program, state, options) {
+      if (state instanceof NativeState) return new NativeExecutable(addon, program, state, options);
       throw new StriateError(
         "ERR_STRIATE_ARGUMENT",
         "compile: the State must come from the same backend, got another one",

@@ -15,7 +15,7 @@ namespace striate {
 class PackedGemm {
  public:
   static constexpr int kUnscaled = -1;
-  static constexpr int kFactor = 1;  // which operand of the op is B
+  static constexpr size_t kFactor = kPackedOperand;  // which operand of the op is B
 
   // Whether the budget allows a packed B that stays. scaleAt: which operand of the op multiplies the columns of B.
   static bool keeps(const IndirectSpec& spec, const OpRequest& request, int scaleAt) {

@@ -153,6 +153,19 @@ TEST_CASE("matmul: few rows, b read in place") {
   check({.m = 2, .n = 1033, .k = 3101, .bias = true, .residual = true, .activation = 1});
   check({.m = 1, .n = 3333, .k = 205, .constant = true, .scale = true});
   check({.m = 16, .n = 2049, .k = 4099, .rows = 15, .bias = true, .budget = 64});
+  // Too few columns for two tasks: two ranges of terms, whole eights and a rest.
+  for (int with = 0; with < 8; ++with) {
+    check({.m = 1 + with,
+           .n = 67 + with,
+           .k = 1999 - with,
+           .rows = 1 + with / 2,
+           .bias = (with & 1) != 0,
+           .residual = (with & 2) != 0,
+           .scale = (with & 4) != 0,
+           .activation = with % 6,
+           .gap = with % 3,
+           .budget = 64});
+  }
 }
 
 TEST_CASE("matmul: several tasks, panels and passes") {

@@ -188,10 +188,13 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
 template <int kRows, int kVecs>
 void indirectTile(const IndirectTile& t) {
   const int64_t rows = t.tiles * kRows;
-  if (t.ahead[0].lines + t.ahead[1].lines == 0) {
+  // Lower tiles are alone (IndirectGemm::runPanel), and narrow ones are the last of a row of panels: half of these
+  // bodies was 100 KB and a quarter of the compiler's time.
+  constexpr bool kMayFetch = kVecs == 2 && kRows >= (Vec::width == 16 ? 7 : 3);
+  if (!kMayFetch || t.ahead[0].lines + t.ahead[1].lines == 0) {
     for (int64_t row = 0; row < rows; row += kRows) sumTile<kRows, kVecs, false>(t, row);
   } else {
-    for (int64_t row = 0; row < rows; row += kRows) sumTile<kRows, kVecs, true>(t, row);
+    for (int64_t row = 0; row < rows; row += kRows) sumTile<kRows, kVecs, kMayFetch>(t, row);
   }
 }
 

@@ -51,7 +51,7 @@ class BackwardFilter final : public OpPlan {
     const double wanted = std::min(static_cast<double>(blocks), kTaskFlops / blockFlops + 0.5);
     chunkBlocks_ = std::clamp<int64_t>(static_cast<int64_t>(wanted), least, blocks);
     chunks_ = ceilDiv(blocks, chunkBlocks_);
-    kernel = convKernelName("bwd_filter", "lanes", "2x6", isa_);
+    kernel = convKernelName("bwd_filter", "lanes", tileName(kernels_).c_str(), isa_);
   }
 
   size_t scratchBytes() const override {
@@ -148,7 +148,7 @@ class BackwardFilter final : public OpPlan {
     tile.columns = p_.ow;
     tile.sumStride = p_.filters;
     for (const FilterGroup& group : groups_) {
-      const int depth = kLanesDepth[group.count - 1];
+      const int depth = kernels_.depth[group.count - 1];
       tile.dy = gradients + group.first * lanes;
       for (int64_t k = 0; k < p_.terms(); k += depth) {
         tile.offsets = offsets_.data() + k;

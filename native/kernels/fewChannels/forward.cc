@@ -93,7 +93,7 @@ std::unique_ptr<OpPlan> plan(const ConvRequest& request, const LanesProblem& pro
   *why = lanesRefusal(problem, isa, lanesUse(problem, isa));
   if (!why->empty()) return nullptr;
   auto plan = std::make_unique<FewChannels>(request, problem, isa, direction[0] == 'f');
-  plan->kernel = convKernelName(direction, "lanes", "2x6", isa);
+  plan->kernel = convKernelName(direction, "lanes", tileName(lanesKernels(isa)).c_str(), isa);
   return plan;
 }
 

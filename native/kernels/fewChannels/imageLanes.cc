@@ -104,7 +104,7 @@ void ImageLanes::runTask(const LanesOperands& operands, int64_t task, std::byte*
       loadLine(operands, image, count, firstRow * p_.strideH - p_.padTop + loaded, lines + loaded * lineFloats);
     }
     for (const FilterGroup& group : groups_) {
-      const int depth = kLanesDepth[group.count - 1];
+      const int depth = kernels_.depth[group.count - 1];
       tile.w = operands.packed + group.first * p_.terms();
       tile.bias = operands.bias == nullptr ? nullptr : operands.bias + group.first;
       const float* x = lines + r * p_.strideH * lineFloats;

@@ -4,8 +4,9 @@
 //   LanesTile         y[p][f] = act(bias[f] + sum_k x[p][offsets[k]] * w[k][f])           a vector for each p and f
 //   LanesFilterTile   sums[k][f] += sum over rows r, columns c of x[k](r, c) * dy[f](r, c)  likewise
 //
-// Both come in shapes of p (or k) by f that use 8 to 12 accumulators; see kLanesDepth. What a lane is, only the drivers
-// know: pixelLanes.cc takes neighbouring pixels of a row, imageLanes.cc the same pixel of as many images.
+// Both come in shapes of p (or k) by f that use 8 to 12 accumulators, on avx512 to 24; see LanesKernels::depth. What a
+// lane is, only the drivers know: pixelLanes.cc takes neighbouring pixels of a row, imageLanes.cc the same pixel of as
+// many images.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,10 +15,7 @@
 
 namespace striate {
 
-// The most vectors of pixels (terms of the filter's gradient) beside a group of g filters: entry g - 1. 2 x 6 makes 8
-// loads for 12 multiply-adds, 3 x 4 makes 7.
-inline constexpr int kLanesGroup = 6;
-inline constexpr int kLanesDepth[kLanesGroup] = {8, 6, 4, 3, 2, 2};
+inline constexpr int kLanesGroup = 6;  // filters
 inline constexpr int kMostLanesDepth = 8;
 inline constexpr int kMostLanes = 16;  // of any instruction set
 
@@ -47,7 +45,9 @@ using LanesFilterTileFn = void (*)(const LanesFilterTile&);
 
 struct LanesKernels {
   int lanes;
-  LanesTileFn tile[kLanesGroup][kMostLanesDepth];  // [filters - 1][vectors - 1]; null past kLanesDepth
+  // The most vectors of pixels (terms of the filter's gradient) beside a group of g filters: entry g - 1.
+  int depth[kLanesGroup];
+  LanesTileFn tile[kLanesGroup][kMostLanesDepth];  // [filters - 1][vectors - 1]; null past depth
   LanesFilterTileFn filterTile[kLanesGroup][kMostLanesDepth];
   // to[i * lanes + l] = rows[l][i] for i < n; lanes without a row hold zeros.
   void (*interleave)(const float* const* rows, int count, int64_t n, float* to);

@@ -4,6 +4,6 @@
 
 namespace striate {
 
-const LanesKernels kLanesAvx2 = STRIATE_LANES_KERNELS;
+const LanesKernels kLanesAvx2 = STRIATE_LANES_KERNELS(STRIATE_LANES_DEPTH, STRIATE_LANES_SHAPES);
 
 }  // namespace striate

@@ -4,6 +4,6 @@
 
 namespace striate {
 
-const LanesKernels kLanesAvx512 = STRIATE_LANES_KERNELS;
+const LanesKernels kLanesAvx512 = STRIATE_LANES_KERNELS(STRIATE_DEEP_LANES_DEPTH, STRIATE_DEEP_LANES_SHAPES);
 
 }  // namespace striate

@@ -4,6 +4,6 @@
 
 namespace striate {
 
-const LanesKernels kLanesNeon = STRIATE_LANES_KERNELS;
+const LanesKernels kLanesNeon = STRIATE_LANES_KERNELS(STRIATE_LANES_DEPTH, STRIATE_LANES_SHAPES);
 
 }  // namespace striate

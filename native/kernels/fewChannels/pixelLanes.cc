@@ -95,7 +95,7 @@ void PixelLanes::runTask(const LanesOperands& operands, int64_t task, std::byte*
       loadLine(operands, image, firstRow * p_.strideH - p_.padTop + loaded, lines + loaded * lineFloats_);
     }
     for (const FilterGroup& group : groups_) {
-      const int depth = kLanesDepth[group.count - 1];
+      const int depth = kernels_.depth[group.count - 1];
       tile.w = operands.packed + group.first * p_.terms();
       tile.bias = operands.bias == nullptr ? nullptr : operands.bias + group.first;
       int n = 0;

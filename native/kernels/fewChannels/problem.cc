@@ -19,6 +19,10 @@ Isa lanesIsa(const LanesProblem& p, Isa isa) {
 
 const LanesKernels& lanesKernels(Isa isa) { return STRIATE_KERNELS_TO_AVX512(isa, kLanes); }
 
+std::string tileName(const LanesKernels& kernels) {
+  return message::join(kernels.depth[kLanesGroup - 1], "x", kLanesGroup);
+}
+
 LanesProblem lanesForward(const ConvRequest& request) {
   const ConvGeometry& g = request.geometry;
   LanesProblem p;

@@ -75,5 +75,7 @@ inline size_t lanesBytes(int64_t floats) { return (static_cast<size_t>(floats) *
 // The set whose lanes are filled best: by images, where those of avx2 would be, else by the pixels of a row.
 Isa lanesIsa(const LanesProblem& problem, Isa isa);
 const LanesKernels& lanesKernels(Isa isa);
+// "2x6": vectors by filters of the tile for six filters.
+std::string tileName(const LanesKernels& kernels);
 
 }  // namespace striate

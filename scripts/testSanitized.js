@@ -39,6 +39,7 @@ const tests = [
   "test/faults/tensors.test.ts",
   "test/training/run.test.ts",
   "test/training/model.test.ts",
+  "test/training/predictor.test.ts",
 ];
 const reports = mkdtempSync(join(tmpdir(), "striate-sanitizer-"));
 const [command, ...args] = /** @type {[string, ...string[]]} */ ([

@@ -113,9 +113,10 @@ function forEachLive(place: Place, rows: number, visit: (index: number) => void)
 }
 
 function gather(image: Float32Array, place: Place, rows: number): Float32Array {
-  const values: number[] = [];
-  forEachLive(place, rows, (index) => values.push(image[index]!));
-  return Float32Array.from(values);
+  const values = new Float32Array(sizeOf(liveShape(place, rows)));
+  let i = 0;
+  forEachLive(place, rows, (index) => (values[i++] = image[index]!));
+  return values;
 }
 
 /** In check mode backends fill dead rows with NaN themselves. */
@@ -128,14 +129,17 @@ function brokenGuards(
   rows: number,
   filler: number,
 ): string[] {
+  const pattern = Math.fround(filler);
   for (const [i, place] of places.entries()) {
     if (place === undefined) continue;
-    const live = new Set<number>();
-    forEachLive(place, poisonsDeadRows && place.batched ? place.shape[0]! : rows, (index) => live.add(index));
     const channels = place.shape[place.shape.length - 1]!;
+    const first = place.offset - 40;
     const last = place.offset + (sizeOf(place.shape) / channels) * place.pixelStride + 40;
-    for (let index = place.offset - 40; index < last; index++) {
-      if (live.has(index) || Object.is(image[index], Math.fround(filler))) continue;
+    const live = new Uint8Array(last - first);
+    const liveRows = poisonsDeadRows && place.batched ? place.shape[0]! : rows;
+    forEachLive(place, liveRows, (index) => (live[index - first] = 1));
+    for (let index = first; index < last; index++) {
+      if (live[index - first] === 1 || Object.is(image[index], pattern)) continue;
       const from = `${String(index - place.offset)} elements from its start (channels ${String(channels)}, pixel stride ${String(place.pixelStride)})`;
       return [`result ${String(i)}: wrote ${String(image[index])} outside of its buffer, ${from}`];
     }

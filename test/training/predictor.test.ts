@@ -30,17 +30,24 @@ const images = { shape: [rows, size, size, 3] as const, data: pixels(rows) };
 const one = { shape: [1, size, size, 3] as const, data: images.data.subarray(0, size * size * 3) };
 const bytes = { shape: images.shape, data: Uint8Array.from(images.data, (value) => 127 * value + 128) };
 
+/** Of a model whose running statistics are others than what they begin with. */
+let parameters: ReturnType<Net["parameters"]> | undefined;
+function trained(): ReturnType<Net["parameters"]> {
+  if (parameters === undefined) {
+    using model: Net = new Model(net.node, { seed: 3 });
+    const labels = Int32Array.from({ length: rows }, (_, i) => i % 5);
+    const optimizer = sgd({ learningRate: 0.05 });
+    model.fitSync({ images, labels }, { optimizer, loss: "crossEntropy", batchSize: rows, epochs: 2 });
+    parameters = model.parameters();
+  }
+  return parameters;
+}
+
 describe.each<[string, () => Backend]>([
   ["native", () => nativeBackend()],
   ["reference", () => referenceBackend],
 ])("a predictor of the %s backend", (name, backend) => {
-  const make = (): Net => {
-    const model: Net = new Model(net.node, { backend: backend(), seed: 3 });
-    // Running statistics other than what they begin with.
-    model.fitSync({ images, labels: Int32Array.from({ length: rows }, (_, i) => i % 5) }, { ...training, epochs: 2 });
-    return model;
-  };
-  const training = { optimizer: sgd({ learningRate: 0.05 }), loss: "crossEntropy", batchSize: rows } as const;
+  const make = (): Net => new Model<[12, 12, 3], [5]>(net.node, { backend: backend(), parameters: trained() });
 
   test.each([1, 2, 4, 32])("gives what the model gives, in runs of %i images", async (batchSize) => {
     using model = make();

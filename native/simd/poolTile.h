@@ -2,6 +2,8 @@
 //
 // Limits: a window of 3x3 at stride 2 reads four vectors for each it writes: 8 cycles from L3, 15 from memory. Tiles of
 // four windows combine the rows of a column once: 27 loads and 26 combinations instead of 36 of both.
+// Tried: asking for the pixels of the next tile, on a Xeon whose L3 is far. 3.2 MB take 10 % less (0.03 ms of
+// ResNet-18's 20), what is in L2 25 % more.
 #pragma once
 #include "simd/lanes.h"
 #include "simd/unroll.h"

@@ -16,7 +16,7 @@ export type {
   ModelOptions,
   PredictOptions,
 } from "./training/modelOptions.js";
-export { Predictor, type PredictorOptions } from "./training/predictor.js";
+export type { Predictor, PredictorOptions } from "./training/predictor.js";
 export type { RunPlan, StepPlan } from "./training/explain.js";
 export type { Activation, LayerGradient, LayerGradients } from "./training/inspect.js";
 export type { ModelProfile, StepTiming } from "./training/profile.js";

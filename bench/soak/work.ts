@@ -57,6 +57,8 @@ async function useOne(): Promise<void> {
   using model = open();
   model.predictSync(images(model, 1));
   await model.predict(images(model, 1));
+  using predictor = model.predictor();
+  await predictor.predict(images(model, 1));
 }
 
 if (kind === "predicts") {

@@ -31,6 +31,7 @@ namespace striate {
 namespace {
 
 constexpr uint64_t kLimitBytes = 16 << 20;
+constexpr size_t kCommitCount = 7;  // the word that counts the steps that change the State
 
 class Random {
  public:
@@ -187,9 +188,12 @@ class Fuzz {
     }
     // In a block of its exact size, so that reading beyond it shows.
     const std::vector<double> words(sample.words);
+    // Every other one that changes nothing owns its State. Not drawn: that would be another stream of mutants.
+    LoadOptions options = options_;
+    options.ownsState = words.size() > kCommitCount && words[kCommitCount] == 0 && outcome_.ran % 2 == 0;
     std::shared_ptr<Executable> executable;
     const Status status =
-        Executable::compile(words.data(), words.size(), state, options_, CheckMode::contain, &executable);
+        Executable::compile(words.data(), words.size(), state, options, CheckMode::contain, &executable);
     if (!status.ok()) {
       ++outcome_.refused;
       if (status.message().empty() || status.message().size() > 1000) {

@@ -15,6 +15,7 @@ namespace {
 
 #if defined(__x86_64__) || defined(_M_X64)
 struct X64Features {
+  bool avx = false;
   bool avx2 = false;
   bool avx512 = false;
 };
@@ -22,7 +23,7 @@ struct X64Features {
 #if defined(_WIN32)
 // Here the builtin of the others would need a library that comes with clang alone.
 __attribute__((target("xsave"))) X64Features x64Features() {
-  constexpr unsigned kFma = 1u << 12, kOsSaves = 1u << 27, kAvx2 = 1u << 5;
+  constexpr unsigned kFma = 1u << 12, kOsSaves = 1u << 27, kAvx = 1u << 28, kAvx2 = 1u << 5;
   constexpr unsigned kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
   constexpr unsigned long long kYmm = 0x6, kZmm = 0xe6;
   int leaf[4];
@@ -30,20 +31,22 @@ __attribute__((target("xsave"))) X64Features x64Features() {
   if (leaf[0] < 7) return {};
   __cpuid(leaf, 1);
   const auto ecx = static_cast<unsigned>(leaf[2]);
-  if ((ecx & kFma) == 0 || (ecx & kOsSaves) == 0) return {};
+  if ((ecx & kOsSaves) == 0) return {};
   const unsigned long long saved = _xgetbv(0);
   __cpuidex(leaf, 7, 0);
   const auto ebx = static_cast<unsigned>(leaf[1]);
-  const bool avx2 = (ebx & kAvx2) != 0 && (saved & kYmm) == kYmm;
-  return {avx2, avx2 && (ebx & kAvx512) == kAvx512 && (saved & kZmm) == kZmm};
+  const bool avx = (ecx & kAvx) != 0 && (saved & kYmm) == kYmm;
+  const bool avx2 = avx && (ecx & kFma) != 0 && (ebx & kAvx2) != 0;
+  return {avx, avx2, avx2 && (ebx & kAvx512) == kAvx512 && (saved & kZmm) == kZmm};
 }
 #else
 // The builtin reads CPUID and, through XGETBV, whether the OS saves the ymm and zmm states: a CPU flag alone is not
 // enough.
 X64Features x64Features() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return {avx2, avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")};
+  return {__builtin_cpu_supports("avx") != 0, avx2,
+          avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")};
 }
 #endif
 #endif
@@ -120,6 +123,15 @@ bool isaSupported(Isa isa) {
     if (candidate == isa) return true;
   }
   return false;
+}
+
+bool hasAvx() {
+#if defined(__x86_64__) || defined(_M_X64)
+  static const bool has = x64Features().avx;
+  return has;
+#else
+  return false;
+#endif
 }
 
 Isa strongestIsa() { return supportedIsas().back(); }

@@ -16,6 +16,9 @@ const char* isaName(Isa isa);
 const std::vector<Isa>& supportedIsas();
 bool isaSupported(Isa isa);
 
+// Whether CPU and operating system know registers wider than those of sse2. False on other architectures.
+bool hasAvx();
+
 // The strongest supported set, whatever the environment says.
 Isa strongestIsa();
 

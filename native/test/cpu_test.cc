@@ -39,6 +39,8 @@ class Environment {
 
 }  // namespace
 
+TEST_CASE("cpu: avx2 is no less than avx") { CHECK((hasAvx() || !isaSupported(Isa::avx2))); }
+
 TEST_CASE("cpu: every supported set is found by its name, the strongest last") {
   REQUIRE(!supportedIsas().empty());
   CHECK(strongestIsa() == supportedIsas().back());

@@ -68,7 +68,13 @@ export class Predictor<In extends Shape = Shape, Out extends Shape = Shape> {
     throw new StriateError("ERR_STRIATE_DISPOSED", "predictor: it was disposed and cannot be used any more");
   }
 
-  /** The net's output for each image; more images than `batchSize` take several runs. */
+  /**
+   * The net's output for each image; more images than `batchSize` take several runs.
+   * @param images [batch, ...inputShape]
+   * @returns [batch, ...outputShape]
+   * @throws ShapeError for images of another shape, OptionError for another dtype or an `into` of another size; the
+   *   signal's reason where it was aborted
+   */
   async predict<B extends number>(
     images: Images<B, In>,
     options: Omit<PredictOptions, "batchSize"> = {},

@@ -156,7 +156,7 @@ void ThreadPool::takeTasks(Region& region, int slot) {
 }
 
 void ThreadPool::runInline(int64_t tasks, Invoke invoke, const void* task) {
-  const FlushDenormals flush;
+  const KernelMode mode;
   const int outerSlot = currentSlot;
   currentSlot = 0;
   const bool lastFirst = lastTaskFirst_.load(std::memory_order_relaxed);
@@ -183,7 +183,7 @@ void ThreadPool::runRegion(int64_t tasks, Invoke invoke, const void* task) {
     }
   } while (!used_.compare_exchange_weak(used, used | bit, std::memory_order_acquire, std::memory_order_relaxed));
 
-  const FlushDenormals flush;
+  const KernelMode mode;
   Region& region = regions_[std::countr_zero(bit)];
   region.invoke = invoke;
   region.task = task;
@@ -322,7 +322,7 @@ void ThreadPool::sleep(int worker) {
 
 void ThreadPool::work(int worker) {
   beNicer(nicer_);
-  const FlushDenormals flush;
+  const KernelMode mode;
   currentWorker = worker;
   bool helped = false;
   for (;;) {

@@ -18,7 +18,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/float_mode.h"
+#include "base/kernel_mode.h"
 #include "base/status.h"
 
 namespace striate {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "base/float_mode.h"
+#include "base/kernel_mode.h"
 #include "program/executable.h"
 
 namespace striate {
@@ -15,6 +15,15 @@ using Clock = std::chrono::steady_clock;
 // Waking a sleeping worker takes 4 us of the caller's time, and it comes 20 to 35 us later; a run that is over sooner
 // only takes help from workers that poll already.
 constexpr std::chrono::microseconds kWorthWaking(60);
+
+RunContext contextOf(const Workspace& workspace, const RunScalars& scalars) {
+  RunContext context;
+  context.pool = &ThreadPool::instance();
+  context.scratch = workspace.scratch.data();
+  context.rows = scalars.rows;
+  context.learningRate = scalars.learningRate;
+  return context;
+}
 
 }  // namespace
 
@@ -182,13 +191,9 @@ Status Executable::packNow() {
   std::unique_ptr<Workspace> workspace;
   Status status = makeWorkspace(&workspace);
   if (status.ok()) {
-    ThreadPool& pool = ThreadPool::instance();
-    const ThreadPool::Running running(pool, ThreadPool::Helpers::any);
-    const FlushDenormals flush;
-    RunContext context;
-    context.pool = &pool;
-    context.scratch = workspace->scratch.data();
-    context.rows = program_.rows;
+    const ThreadPool::Running running(ThreadPool::instance(), ThreadPool::Helpers::any);
+    const KernelMode mode;
+    const RunContext context = contextOf(*workspace, {program_.rows, 0});
     state_->lock().lockShared();
     if (state_->disposed()) {
       status = stateDisposed();
@@ -205,16 +210,10 @@ Status Executable::packNow() {
 
 Status Executable::execute(Slot& slot, Workspace& workspace, const RunScalars& scalars,
                            const std::atomic<bool>* aborted) {
-  ThreadPool& pool = ThreadPool::instance();
   const auto begin = Clock::now();
-  const ThreadPool::Running running(pool, helpers_.load(std::memory_order_relaxed));
-  const FlushDenormals flush;
-  RunContext context;
-  context.pool = &pool;
-  context.scratch = workspace.scratch.data();
-  context.rows = scalars.rows;
-  context.learningRate = scalars.learningRate;
-
+  const ThreadPool::Running running(ThreadPool::instance(), helpers_.load(std::memory_order_relaxed));
+  const KernelMode mode;
+  const RunContext context = contextOf(workspace, scalars);
   const bool commits = !program_.commit.empty();
   StateLock& lock = state_->lock();
   commits ? lock.lockUpdate() : lock.lockShared();

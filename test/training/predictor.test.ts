@@ -49,15 +49,13 @@ describe.each<[string, () => Backend]>([
 ])("a predictor of the %s backend", (name, backend) => {
   const make = (): Net => new Model<[12, 12, 3], [5]>(net.node, { backend: backend(), parameters: trained() });
 
-  test.each([1, 2, 4, 32])("gives what the model gives, in runs of %i images", async (batchSize) => {
+  test.each([1, 2, 4, 8])("gives what the model gives, in runs of %i images", async (batchSize) => {
     using model = make();
     const want = model.predictSync(images, { batchSize });
     using predictor = model.predictor({ batchSize });
     const got = predictor.predictSync(images);
     expect(got.shape).toEqual([rows, 5]);
-    if (batchSize < rows) expect(got.data).toEqual(want.data);
-    // The model plans for 8 images where it is given 7 of 32.
-    else got.data.forEach((value, i) => expect(value).toBeCloseTo(want.data[i]!, 5));
+    expect(got.data).toEqual(want.data);
     expect((await predictor.predict(images)).data).toEqual(got.data);
     const into = new Float32Array(rows * 5);
     expect(predictor.predictSync(images, { into }).data).toBe(into);

@@ -15,11 +15,10 @@ namespace striate {
 class PackedGemm {
  public:
   static constexpr int kUnscaled = -1;
-  static constexpr size_t kFactor = kPackedOperand;  // which operand of the op is B
 
   // Whether the budget allows a packed B that stays. scaleAt: which operand of the op multiplies the columns of B.
   static bool keeps(const IndirectSpec& spec, const OpRequest& request, int scaleAt) {
-    return request.in[kFactor].constant &&
+    return request.in[kPackedOperand].constant &&
            (scaleAt == kUnscaled || !request.in[scaleAt].present || request.in[scaleAt].constant) &&
            IndirectGemm::packedBytesOf(spec) <= request.packedBudget;
   }
@@ -28,13 +27,13 @@ class PackedGemm {
   size_t packedBytes() const { return keepsPacked_ ? gemm_.packedBytes() : 0; }
   size_t scratchBytes() const { return gemm_.scratchBytes() + ownPacked(); }
   void pack(const RunContext& context, const void* const* in, float* packed) const {
-    gemm_.pack(*context.pool, f32(in[kFactor]), scale(in), packed);
+    gemm_.pack(*context.pool, f32(in[kPackedOperand]), scale(in), packed);
   }
 
   // Fills in what operands need of B, and the scratch of scratchBytes(). Several calls of run() may follow.
   void begin(const RunContext& context, const void* const* in, std::byte* scratch, IndirectOperands* operands) const {
     operands->scratch = scratch + ownPacked();
-    operands->b = f32(in[kFactor]);
+    operands->b = f32(in[kPackedOperand]);
     operands->scale = scale(in);
     operands->packed = context.packed;
     if (!keepsPacked_) operands->packed = nullptr;

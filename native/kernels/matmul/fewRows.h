@@ -7,6 +7,8 @@
 
 namespace striate {
 
+inline constexpr int kFewRowsTerms = 8;  // rows of b at a time
+
 struct FewRowsBlock {
   const float* a;  // a[m * aStride + k]
   int64_t aStride;

@@ -19,7 +19,6 @@
 namespace striate {
 namespace {
 
-constexpr int kTermsAtOnce = 8;
 constexpr int kRowsAtOnce = 6;
 constexpr int kLine = 16;
 
@@ -144,7 +143,7 @@ void finishSums(const FewRowsBlock& t) {
 void product(const FewRowsBlock& t) {
   startSums(t);
   int64_t term = 0;
-  for (; term + kTermsAtOnce <= t.depth; term += kTermsAtOnce) addTermsToRows<kTermsAtOnce>(t, term);
+  for (; term + kFewRowsTerms <= t.depth; term += kFewRowsTerms) addTermsToRows<kFewRowsTerms>(t, term);
   for (; term < t.depth; ++term) addTermsToRows<1>(t, term);
   finishSums(t);
 }

@@ -174,7 +174,6 @@ class FewRowsProduct final : public OpPlan {
  private:
   static constexpr int64_t kGranule = 32;        // columns: two lines
   static constexpr int64_t kLeastColumns = 256;  // of one of two tasks
-  static constexpr int64_t kTermsAtOnce = 8;     // of the kernel
   static constexpr int64_t kLeastTerms = 256;    // of a part
   static constexpr int64_t kParts = 2;
   static constexpr double kNanosecondsPerFloat = 0.15;
@@ -207,11 +206,11 @@ class FewRowsProduct final : public OpPlan {
     kernels_.product(block);
   }
   void runTerms(FewRowsBlock block, int64_t part, float* sums) const {
-    const int64_t groups = (depth_ + kTermsAtOnce - 1) / kTermsAtOnce;
-    const int64_t first = groups * part / parts_ * kTermsAtOnce;
+    const int64_t groups = (depth_ + kFewRowsTerms - 1) / kFewRowsTerms;
+    const int64_t first = groups * part / parts_ * kFewRowsTerms;
     block.a += first;
     block.b += first * bStride_;
-    block.depth = std::min(depth_, groups * (part + 1) / parts_ * kTermsAtOnce) - first;
+    block.depth = std::min(depth_, groups * (part + 1) / parts_ * kFewRowsTerms) - first;
     block.sums = block.y = sums;
     block.sumStride = block.yStride = (granules_ + 1) * kGranule;
     block.scale = block.bias = block.residual = nullptr;

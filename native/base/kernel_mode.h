@@ -1,5 +1,6 @@
-// Denormal numbers cost a hundred cycles each on x86; kernels run with them flushed to zero. The mode belongs
-// to the thread, and JavaScript must never see it changed, so it is restored on the way out.
+// What a thread is set to while it runs kernels. Denormal numbers cost a hundred cycles each on x86; kernels run with
+// them flushed to zero. That mode belongs to the thread, and JavaScript must never see it changed, so it is restored on
+// the way out.
 //
 // Upper halves of vector registers that AVX code of others has left in use make each instruction of SSE wait for the
 // one before that wrote the same register (Intel since Skylake): under V8 kernels of sse2 took 2.7 times as long. They
@@ -15,17 +16,17 @@
 
 namespace striate {
 
-class FlushDenormals {
+class KernelMode {
  public:
-  FlushDenormals() : saved_(read()) {
+  KernelMode() : saved_(read()) {
     write(saved_ | kFlush);
 #if defined(__x86_64__) || defined(_M_X64)
     if (hasAvx()) asm volatile("vzeroupper");
 #endif
   }
-  ~FlushDenormals() { write(saved_); }
-  FlushDenormals(const FlushDenormals&) = delete;
-  FlushDenormals& operator=(const FlushDenormals&) = delete;
+  ~KernelMode() { write(saved_); }
+  KernelMode(const KernelMode&) = delete;
+  KernelMode& operator=(const KernelMode&) = delete;
 
  private:
 #if defined(__x86_64__) || defined(_M_X64)

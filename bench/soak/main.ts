@@ -1,9 +1,8 @@
 /**
  * `npm run soak`: whether memory stays where it is over 100,000 predicts and over 100 models made, used and disposed, with
- * the garbage collector left alone and called. Exits with 1 where resident memory grows by more than 5 % in two processes of
- * at most three: how large V8 lets its heap become differs by a fifth from one to the next, a leak shows in all.
+ * the garbage collector left alone and called. Exits with 1 where resident memory grows.
  */
-import { mostGrowth, soak, type Soak } from "./soak.js";
+import { grows, type Soak } from "./soak.js";
 
 // V8 lets its young generation grow for some 30,000 predicts or 100 models before it is as large as it will be.
 const works: Omit<Soak, "exposeGc">[] = [
@@ -15,18 +14,12 @@ const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1).pad
 for (const exposeGc of [false, true]) {
   for (const work of works) {
     const what = `${work.count.toLocaleString("en")} ${work.kind} (${work.model})${exposeGc ? ", --expose-gc" : ""}`;
-    let flat = 0;
-    let grown = 0;
-    while (flat < 2 && grown < 2) {
-      const { first, last, most, growth } = await soak({ ...work, exposeGc });
-      const isFlat = growth <= mostGrowth;
-      if (isFlat) flat++;
-      else grown++;
+    const isGrowing = await grows({ ...work, exposeGc }, ({ first, last, most, growth }, isFlat) => {
       const change = `${growth < 0 ? "" : "+"}${(100 * growth).toFixed(1)} %`;
       console.log(
         `${what.padEnd(44)} ${mebibytes(first)} -> ${mebibytes(last)}  ${change.padStart(7)}  most ${mebibytes(most)}${isFlat ? "" : "  GROWS"}`,
       );
-    }
-    if (grown === 2) process.exitCode = 1;
+    });
+    if (isGrowing) process.exitCode = 1;
   }
 }

@@ -46,11 +46,11 @@ template <int kRows, int kWindow, int kStride, class Reduce, class Lanes>
 STRIATE_INLINE void poolTile(const float* x, int64_t row, int64_t pixel, Vec (&out)[kPoolWindows], Reduce& reduce,
                              Lanes lanes) {
   static_assert(kRows == 2 || kRows == 3);
-  repeat<(kPoolWindows - 1) * kStride + kWindow>(STRIATE_LAMBDA(auto q) {
+  repeat<(kPoolWindows - 1) * kStride + kWindow>(STRIATE_LAMBDA(int q) {
     const float* at = x + q * pixel;
     Vec column = reduce(lanes.load(at), lanes.load(at + row));
     if constexpr (kRows == 3) column = reduce(column, lanes.load(at + 2 * row));
-    repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) {
+    repeat<kPoolWindows>(STRIATE_LAMBDA(int j) {
       const int b = q - j * kStride;
       if (b == 0) out[j] = column;
       if (b > 0 && b < kWindow) out[j] = reduce.join(out[j], column);

@@ -48,7 +48,7 @@ __attribute__((noinline)) void avgPoolTiles(const AvgPoolForwardRow& r, int64_t 
   poolTiles<kRows, kWindow, kStride, PoolSum>(
       r.x + (begin * kStride - r.columns.before) * r.xStride, r.columns.size * r.xStride, r.xStride, r.channels, 0,
       end - begin, STRIATE_LAMBDA(int64_t window, int64_t c, const Vec(&out)[kPoolWindows], const PoolSum&) {
-        repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) { div(out[j], area).store(y + (window + j) * r.yStride + c); });
+        repeat<kPoolWindows>(STRIATE_LAMBDA(int j) { div(out[j], area).store(y + (window + j) * r.yStride + c); });
       });
 }
 

@@ -21,17 +21,17 @@ STRIATE_INLINE void inputTile(const DepthwiseInputRows& t, const Source& dy, con
   constexpr int kColumns = kDepthwiseInputColumns, kReach = (K - 1) / 2;
   overVectors<K>(
       t.channels, t.w, STRIATE_LAMBDA(int64_t c, const float* w) {
-        repeat<2>(STRIATE_LAMBDA(auto p) {
+        repeat<2>(STRIATE_LAMBDA(int p) {
           Vec acc[2 * kColumns];
-          repeat<2 * kColumns>(STRIATE_LAMBDA(auto i) { acc[i] = Vec::zero(); });
-          repeat<(K + 1) / 2>(STRIATE_LAMBDA(auto r) {
+          repeat<2 * kColumns>(STRIATE_LAMBDA(int i) { acc[i] = Vec::zero(); });
+          repeat<(K + 1) / 2>(STRIATE_LAMBDA(int r) {
             const int a = 2 * r + p;
             if (a < K) {
               Vec wv[K];
-              repeat<K>(STRIATE_LAMBDA(auto b) { wv[b] = Vec::load(w + (a * K + b) * Vec::width); });
-              repeat<kColumns + kReach>(STRIATE_LAMBDA(auto q) {
+              repeat<K>(STRIATE_LAMBDA(int b) { wv[b] = Vec::load(w + (a * K + b) * Vec::width); });
+              repeat<kColumns + kReach>(STRIATE_LAMBDA(int q) {
                 const Vec v = Vec::load(dy(r, q) + c);
-                repeat<K>(STRIATE_LAMBDA(auto b) {
+                repeat<K>(STRIATE_LAMBDA(int b) {
                   const int column = 2 * (q - kReach) + b;
                   if (column >= 0 && column < 2 * kColumns) acc[column] = fma(v, wv[b], acc[column]);
                 });
@@ -39,13 +39,13 @@ STRIATE_INLINE void inputTile(const DepthwiseInputRows& t, const Source& dy, con
             }
           });
           if constexpr (kEdge) {
-            repeat<2 * kColumns>(STRIATE_LAMBDA(auto q) {
+            repeat<2 * kColumns>(STRIATE_LAMBDA(int q) {
               if (dx(p, q) != nullptr) acc[q].store(dx(p, q) + c);
             });
           } else if (t.streams) {
-            repeat<2 * kColumns>(STRIATE_LAMBDA(auto q) { acc[q].stream(dx(p, q) + c); });
+            repeat<2 * kColumns>(STRIATE_LAMBDA(int q) { acc[q].stream(dx(p, q) + c); });
           } else {
-            repeat<2 * kColumns>(STRIATE_LAMBDA(auto q) { acc[q].store(dx(p, q) + c); });
+            repeat<2 * kColumns>(STRIATE_LAMBDA(int q) { acc[q].store(dx(p, q) + c); });
           }
         });
       });
@@ -109,18 +109,18 @@ STRIATE_INLINE void filterTile(const DepthwiseFilterRow& t, const Source& x, con
   overVectors<K>(
       t.channels, t.sums, STRIATE_LAMBDA(int64_t c, float* sums) {
         Vec d[C];
-        repeat<C>(STRIATE_LAMBDA(auto j) { d[j] = Vec::load(dy(j) + c); });
-        repeat<K>(STRIATE_LAMBDA(auto a) {
+        repeat<C>(STRIATE_LAMBDA(int j) { d[j] = Vec::load(dy(j) + c); });
+        repeat<K>(STRIATE_LAMBDA(int a) {
           float* at = sums + a * K * Vec::width;
           Vec acc[K];
-          repeat<K>(STRIATE_LAMBDA(auto b) { acc[b] = Vec::load(at + b * Vec::width); });
-          repeat<(C - 1) * S + K>(STRIATE_LAMBDA(auto q) {
+          repeat<K>(STRIATE_LAMBDA(int b) { acc[b] = Vec::load(at + b * Vec::width); });
+          repeat<(C - 1) * S + K>(STRIATE_LAMBDA(int q) {
             const Vec v = Vec::load(x(a, q) + c);
-            repeat<K>(STRIATE_LAMBDA(auto b) {
+            repeat<K>(STRIATE_LAMBDA(int b) {
               if (q >= b && (q - b) % S == 0 && (q - b) / S < C) acc[b] = fma(v, d[(q - b) / S], acc[b]);
             });
           });
-          repeat<K>(STRIATE_LAMBDA(auto b) { acc[b].store(at + b * Vec::width); });
+          repeat<K>(STRIATE_LAMBDA(int b) { acc[b].store(at + b * Vec::width); });
         });
       });
 }

@@ -15,15 +15,15 @@ struct WindowTile {
   // x(r, q) is the pixel in row r and column q under the tile.
   template <class At>
   static STRIATE_INLINE void sums(Vec (&acc)[R][C], const At& x, const float* w, int64_t c) {
-    repeat<inRows>(STRIATE_LAMBDA(auto r) {
+    repeat<inRows>(STRIATE_LAMBDA(int r) {
       Vec wv[R][K];
-      repeat<R * K>(STRIATE_LAMBDA(auto i) {
+      repeat<R * K>(STRIATE_LAMBDA(int i) {
         const int o = i / K, b = i % K, a = r - o * S;
         if (a >= 0 && a < K) wv[o][b] = Vec::load(w + (a * K + b) * Vec::width);
       });
-      repeat<inColumns>(STRIATE_LAMBDA(auto q) {
+      repeat<inColumns>(STRIATE_LAMBDA(int q) {
         const Vec v = Vec::load(x(r, q) + c);
-        repeat<R * C>(STRIATE_LAMBDA(auto i) {
+        repeat<R * C>(STRIATE_LAMBDA(int i) {
           const int o = i / C, j = i % C, a = r - o * S, b = q - j * S;
           if (a >= 0 && a < K && b >= 0 && b < K) acc[o][j] = fma(v, wv[o][b], acc[o][j]);
         });
@@ -37,7 +37,7 @@ struct WindowTile {
     constexpr int64_t kLine = 16;
     constexpr int kLines = (C * S * Vec::width + kLine - 1) / kLine;
     const float* next = t.x + (t.firstRow * S - t.padTop + inRows) * t.xRow + (column * S - t.padLeft) * t.xPixel;
-    repeat<R * S * kLines>(STRIATE_LAMBDA(auto i) {
+    repeat<R * S * kLines>(STRIATE_LAMBDA(int i) {
       __builtin_prefetch(next + i / kLines * t.xRow + channel * C * S + i % kLines * kLine, 0, 2);
     });
   }
@@ -52,28 +52,28 @@ struct WindowTile {
       const int64_t c = next < t.channels - Vec::width ? next : t.channels - Vec::width;
       Vec acc[R][C];
       const Vec start = t.bias == nullptr ? Vec::zero() : Vec::load(t.bias + c);
-      repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = start; });
+      repeat<R * C>(STRIATE_LAMBDA(int i) { acc[i / C][i % C] = start; });
       if (t.beyondCaches) prefetchNextBand(t, column, next);
       sums(acc, x, w, c);
       if (t.residual != nullptr) {
         const float* residual = t.residual + column * t.residualPixel + c;
-        repeat<R * C>(STRIATE_LAMBDA(auto i) {
+        repeat<R * C>(STRIATE_LAMBDA(int i) {
           const float* from = residual + i / C * t.residualRow + i % C * t.residualPixel;
           acc[i / C][i % C] = add(acc[i / C][i % C], Vec::load(from));
         });
       }
       if (t.activation == kActivationRelu) {
-        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = reluV(acc[i / C][i % C]); });
+        repeat<R * C>(STRIATE_LAMBDA(int i) { acc[i / C][i % C] = reluV(acc[i / C][i % C]); });
       } else if (t.activation == kActivationRelu6) {
-        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = relu6V(acc[i / C][i % C]); });
+        repeat<R * C>(STRIATE_LAMBDA(int i) { acc[i / C][i % C] = relu6V(acc[i / C][i % C]); });
       } else if (t.activation == kActivationLeakyRelu) {
-        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C] = leakyReluV(acc[i / C][i % C], slope); });
+        repeat<R * C>(STRIATE_LAMBDA(int i) { acc[i / C][i % C] = leakyReluV(acc[i / C][i % C], slope); });
       }
       const auto to = STRIATE_LAMBDA(int i)->float* { return y + i / C * t.yRow + i % C * t.yPixel + c; };
       if (t.streams) {
-        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C].stream(to(i)); });
+        repeat<R * C>(STRIATE_LAMBDA(int i) { acc[i / C][i % C].stream(to(i)); });
       } else {
-        repeat<R * C>(STRIATE_LAMBDA(auto i) { acc[i / C][i % C].store(to(i)); });
+        repeat<R * C>(STRIATE_LAMBDA(int i) { acc[i / C][i % C].store(to(i)); });
       }
     }
   }
@@ -169,7 +169,7 @@ STRIATE_INLINE void streamFloats(float* to, const float* from, int64_t n) {
   storeSome(0, i);
   for (; i + kLine <= n; i += kLine) {
     repeat<kLine / Vec::width>(
-        STRIATE_LAMBDA(auto v) { Vec::load(from + i + v * Vec::width).stream(to + i + v * Vec::width); });
+        STRIATE_LAMBDA(int v) { Vec::load(from + i + v * Vec::width).stream(to + i + v * Vec::width); });
   }
   storeSome(i, n);
 }

@@ -36,41 +36,40 @@ __attribute__((noinline)) void finishRow(float* y, const float* bias, const floa
 template <int kRows, int kVecs, bool kPartial>
 STRIATE_INLINE void depthwiseBlock(const DepthwiseTile& t, int64_t c0, int n) {
   Vec acc[kRows][kVecs];
-  repeat<kVecs>(STRIATE_LAMBDA(auto v) {
+  repeat<kVecs>(STRIATE_LAMBDA(int v) {
     const Vec start = t.bias == nullptr ? Vec::zero() : loadLanes<kPartial>(t.bias + c0 + v * Vec::width, n);
-    repeat<kRows>(STRIATE_LAMBDA(auto m) { acc[m][v] = start; });
+    repeat<kRows>(STRIATE_LAMBDA(int m) { acc[m][v] = start; });
   });
   const float* w = t.w + c0;
   const float* const* rows = t.rows;
   const int64_t offset = t.offset + c0;
   for (int64_t tap = t.taps; tap > 0; --tap, w += t.wStride, rows += t.rowStride) {
     Vec wv[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) { wv[v] = loadLanes<kPartial>(w + v * Vec::width, n); });
-    repeat<kRows>(STRIATE_LAMBDA(auto m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { wv[v] = loadLanes<kPartial>(w + v * Vec::width, n); });
+    repeat<kRows>(STRIATE_LAMBDA(int m) {
       const float* x = rows[m] + offset;
       repeat<kVecs>(
-          STRIATE_LAMBDA(auto v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), wv[v], acc[m][v]); });
+          STRIATE_LAMBDA(int v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), wv[v], acc[m][v]); });
     });
   }
   if (t.residual != nullptr) {
-    repeat<kRows>(STRIATE_LAMBDA(auto m) {
-      repeat<kVecs>(STRIATE_LAMBDA(auto v) {
+    repeat<kRows>(STRIATE_LAMBDA(int m) {
+      repeat<kVecs>(STRIATE_LAMBDA(int v) {
         acc[m][v] = add(acc[m][v], loadLanes<kPartial>(t.residual[m] + c0 + v * Vec::width, n));
       });
     });
   }
   if (t.activation == kActivationRelu) {
-    repeat<kRows>(STRIATE_LAMBDA(auto m) { repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = reluV(acc[m][v]); }); });
+    repeat<kRows>(STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { acc[m][v] = reluV(acc[m][v]); }); });
   } else if (t.activation == kActivationLeakyRelu) {
     const Vec slope = Vec::broadcast(t.slope);
-    repeat<kRows>(STRIATE_LAMBDA(auto m) {
-      repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = leakyReluV(acc[m][v], slope); });
-    });
+    repeat<kRows>(
+        STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { acc[m][v] = leakyReluV(acc[m][v], slope); }); });
   } else if (t.activation == kActivationRelu6) {
-    repeat<kRows>(STRIATE_LAMBDA(auto m) { repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = relu6V(acc[m][v]); }); });
+    repeat<kRows>(STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { acc[m][v] = relu6V(acc[m][v]); }); });
   }
-  repeat<kRows>(STRIATE_LAMBDA(auto m) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) { storeLanes<kPartial>(acc[m][v], t.c[m] + c0 + v * Vec::width, n); });
+  repeat<kRows>(STRIATE_LAMBDA(int m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { storeLanes<kPartial>(acc[m][v], t.c[m] + c0 + v * Vec::width, n); });
   });
 }
 
@@ -91,19 +90,19 @@ void depthwiseTile(const DepthwiseTile& t) {
 template <int kTaps, int kVecs, bool kPartial>
 STRIATE_INLINE void depthwiseFilterBlock(const DepthwiseFilterTile& t, int64_t c0, int n) {
   Vec acc[kTaps][kVecs];
-  repeat<kTaps>(STRIATE_LAMBDA(auto m) { repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc[m][v] = Vec::zero(); }); });
+  repeat<kTaps>(STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { acc[m][v] = Vec::zero(); }); });
   const float* dy = t.dy + c0;
   for (int64_t p = 0; p < t.pixels; ++p, dy += t.dyPixel) {
     Vec d[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) { d[v] = loadLanes<kPartial>(dy + v * Vec::width, n); });
-    repeat<kTaps>(STRIATE_LAMBDA(auto m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { d[v] = loadLanes<kPartial>(dy + v * Vec::width, n); });
+    repeat<kTaps>(STRIATE_LAMBDA(int m) {
       const float* x = t.rows[m * t.rowStride + p] + c0;
       repeat<kVecs>(
-          STRIATE_LAMBDA(auto v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), d[v], acc[m][v]); });
+          STRIATE_LAMBDA(int v) { acc[m][v] = fma(loadLanes<kPartial>(x + v * Vec::width, n), d[v], acc[m][v]); });
     });
   }
-  repeat<kTaps>(STRIATE_LAMBDA(auto m) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) {
+  repeat<kTaps>(STRIATE_LAMBDA(int m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) {
       float* c = t.c + m * t.cStride + c0 + v * Vec::width;
       const Vec sum = t.add ? add(acc[m][v], loadLanes<kPartial>(c, n)) : acc[m][v];
       storeLanes<kPartial>(sum, c, n);

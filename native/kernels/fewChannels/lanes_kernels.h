@@ -12,17 +12,17 @@ template <int kA, int kB, class A, class B>
 STRIATE_INLINE void outerProduct(Vec (&acc)[kA][kB], const A& a, const B& b) {
   if constexpr (kA <= kB) {
     Vec av[kA];
-    repeat<kA>(STRIATE_LAMBDA(auto i) { av[i] = a(i); });
-    repeat<kB>(STRIATE_LAMBDA(auto j) {
+    repeat<kA>(STRIATE_LAMBDA(int i) { av[i] = a(i); });
+    repeat<kB>(STRIATE_LAMBDA(int j) {
       const Vec bv = b(j);
-      repeat<kA>(STRIATE_LAMBDA(auto i) { acc[i][j] = fma(av[i], bv, acc[i][j]); });
+      repeat<kA>(STRIATE_LAMBDA(int i) { acc[i][j] = fma(av[i], bv, acc[i][j]); });
     });
   } else {
     Vec bv[kB];
-    repeat<kB>(STRIATE_LAMBDA(auto j) { bv[j] = b(j); });
-    repeat<kA>(STRIATE_LAMBDA(auto i) {
+    repeat<kB>(STRIATE_LAMBDA(int j) { bv[j] = b(j); });
+    repeat<kA>(STRIATE_LAMBDA(int i) {
       const Vec av = a(i);
-      repeat<kB>(STRIATE_LAMBDA(auto j) { acc[i][j] = fma(av, bv[j], acc[i][j]); });
+      repeat<kB>(STRIATE_LAMBDA(int j) { acc[i][j] = fma(av, bv[j], acc[i][j]); });
     });
   }
 }
@@ -31,15 +31,15 @@ template <int kFilters, int kVecs>
 void lanesTile(const LanesTile& t) {
   Vec acc[kVecs][kFilters];
   if (t.bias == nullptr) {
-    repeat<kFilters>(STRIATE_LAMBDA(auto f) { repeat<kVecs>(STRIATE_LAMBDA(auto p) { acc[p][f] = Vec::zero(); }); });
+    repeat<kFilters>(STRIATE_LAMBDA(int f) { repeat<kVecs>(STRIATE_LAMBDA(int p) { acc[p][f] = Vec::zero(); }); });
   } else {
-    repeat<kFilters>(STRIATE_LAMBDA(auto f) {
+    repeat<kFilters>(STRIATE_LAMBDA(int f) {
       const Vec bias = Vec::broadcastLoad(t.bias + f);
-      repeat<kVecs>(STRIATE_LAMBDA(auto p) { acc[p][f] = bias; });
+      repeat<kVecs>(STRIATE_LAMBDA(int p) { acc[p][f] = bias; });
     });
   }
   const float* x[kVecs];
-  repeat<kVecs>(STRIATE_LAMBDA(auto p) { x[p] = t.x[p]; });
+  repeat<kVecs>(STRIATE_LAMBDA(int p) { x[p] = t.x[p]; });
   const float* w = t.w;
   const int64_t* offsets = t.offsets;
   const int64_t terms = t.terms;
@@ -47,13 +47,13 @@ void lanesTile(const LanesTile& t) {
   for (int64_t k = 0; k < terms; ++k, w += kFilters) {
     const int64_t offset = offsets[k];
     outerProduct<kVecs, kFilters>(
-        acc, STRIATE_LAMBDA(auto p) { return Vec::load(x[p] + offset); },
-        STRIATE_LAMBDA(auto f) { return Vec::broadcastLoad(w + f); });
+        acc, STRIATE_LAMBDA(int p) { return Vec::load(x[p] + offset); },
+        STRIATE_LAMBDA(int f) { return Vec::broadcastLoad(w + f); });
   }
   const auto store = STRIATE_LAMBDA(const auto& act) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto p) {
+    repeat<kVecs>(STRIATE_LAMBDA(int p) {
       float* y = t.y[p];
-      repeat<kFilters>(STRIATE_LAMBDA(auto f) { act(acc[p][f]).store(y + f * Vec::width); });
+      repeat<kFilters>(STRIATE_LAMBDA(int f) { act(acc[p][f]).store(y + f * Vec::width); });
     });
   };
   if (t.activation == kActivationRelu) {
@@ -71,24 +71,24 @@ void lanesTile(const LanesTile& t) {
 template <int kFilters, int kTerms>
 void lanesFilterTile(const LanesFilterTile& t) {
   Vec acc[kTerms][kFilters];
-  repeat<kTerms>(STRIATE_LAMBDA(auto k) {
-    repeat<kFilters>(STRIATE_LAMBDA(auto f) { acc[k][f] = Vec::load(t.sums + (k * t.sumStride + f) * Vec::width); });
+  repeat<kTerms>(STRIATE_LAMBDA(int k) {
+    repeat<kFilters>(STRIATE_LAMBDA(int f) { acc[k][f] = Vec::load(t.sums + (k * t.sumStride + f) * Vec::width); });
   });
   const int64_t xColumn = t.xColumn, dyColumn = t.dyColumn;
   for (int64_t r = 0; r < t.rows; ++r) {
     const float* x[kTerms];
-    repeat<kTerms>(STRIATE_LAMBDA(auto k) { x[k] = t.x + r * t.xRow + t.offsets[k]; });
+    repeat<kTerms>(STRIATE_LAMBDA(int k) { x[k] = t.x + r * t.xRow + t.offsets[k]; });
     const float* dy = t.dy + r * t.dyRow;
     int64_t at = 0;
 #pragma GCC unroll 2
     for (int64_t c = 0; c < t.columns; ++c, at += xColumn, dy += dyColumn) {
       outerProduct<kTerms, kFilters>(
-          acc, STRIATE_LAMBDA(auto k) { return Vec::load(x[k] + at); },
-          STRIATE_LAMBDA(auto f) { return Vec::load(dy + f * Vec::width); });
+          acc, STRIATE_LAMBDA(int k) { return Vec::load(x[k] + at); },
+          STRIATE_LAMBDA(int f) { return Vec::load(dy + f * Vec::width); });
     }
   }
-  repeat<kTerms>(STRIATE_LAMBDA(auto k) {
-    repeat<kFilters>(STRIATE_LAMBDA(auto f) { acc[k][f].store(t.sums + (k * t.sumStride + f) * Vec::width); });
+  repeat<kTerms>(STRIATE_LAMBDA(int k) {
+    repeat<kFilters>(STRIATE_LAMBDA(int f) { acc[k][f].store(t.sums + (k * t.sumStride + f) * Vec::width); });
   });
 }
 
@@ -151,13 +151,13 @@ void pixelsOfFilters(const float* vectors, int64_t filters, int64_t n, float* pi
   const int64_t whole = kExcess == 0 ? n : pixel == filters ? n - (kExcess + filters - 1) / filters : 0;
   for (int64_t i = 0; i < n; i += Vec::width, vectors += filters * Vec::width) {
     Vec block[Vec::width];
-    repeat<Vec::width>(STRIATE_LAMBDA(auto j) {
+    repeat<Vec::width>(STRIATE_LAMBDA(int j) {
       block[j] = j < kWide ? Vec::load(vectors + (j < kWide ? j : 0) * Vec::width) : Vec::zero();
     });
     transpose(block);
     float* to = pixels + i * pixel;
     if (i + Vec::width <= whole) {
-      repeat<Vec::width>(STRIATE_LAMBDA(auto j) { block[j].store(to + j * pixel); });
+      repeat<Vec::width>(STRIATE_LAMBDA(int j) { block[j].store(to + j * pixel); });
       continue;
     }
     for (int j = 0; j < Vec::width && i + j < n; ++j) {

@@ -19,22 +19,22 @@ STRIATE_INLINE void stem3x3Tiles(const Stem3x3Row& t, const Act& act) {
       Vec acc[kPixels][2];
       const Vec bias0 = t.bias == nullptr ? Vec::zero() : Vec::load(t.bias + column);
       const Vec bias1 = t.bias == nullptr ? Vec::zero() : Vec::load(t.bias + column + Vec::width);
-      repeat<kPixels>(STRIATE_LAMBDA(auto m) {
+      repeat<kPixels>(STRIATE_LAMBDA(int m) {
         acc[m][0] = bias0;
         acc[m][1] = bias1;
       });
       for (int a = 0; a < 3; ++a, b += kRun * kWidth) {
         const float* x = t.lines[a] + tile * kPixels * step;
-        repeat<kRun>(STRIATE_LAMBDA(auto k) {
+        repeat<kRun>(STRIATE_LAMBDA(int k) {
           const Vec b0 = Vec::load(b + k * kWidth), b1 = Vec::load(b + k * kWidth + Vec::width);
-          repeat<kPixels>(STRIATE_LAMBDA(auto m) {
+          repeat<kPixels>(STRIATE_LAMBDA(int m) {
             const Vec v = Vec::broadcastLoad(x + m * step + k);
             acc[m][0] = fma(v, b0, acc[m][0]);
             acc[m][1] = fma(v, b1, acc[m][1]);
           });
         });
       }
-      repeat<kPixels>(STRIATE_LAMBDA(auto m) {
+      repeat<kPixels>(STRIATE_LAMBDA(int m) {
         act(acc[m][0]).store(to + m * yPixel);
         act(acc[m][1]).store(to + m * yPixel + Vec::width);
       });

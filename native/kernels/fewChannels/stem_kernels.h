@@ -33,15 +33,15 @@ void stemInput(const StemInput& t) {
       for (int j = 0; j < 6; ++j) {
         const float* x = t.x + phase * t.line + j * t.run + at;
         Vec d[6], p[6];
-        repeat<6>(STRIATE_LAMBDA(auto i) { d[i] = Vec::load(x + i * t.stride * t.line); });
+        repeat<6>(STRIATE_LAMBDA(int i) { d[i] = Vec::load(x + i * t.stride * t.line); });
         stemInputAxis(d, p);
-        repeat<6>(STRIATE_LAMBDA(auto i) { columns[i][j] = p[i]; });
+        repeat<6>(STRIATE_LAMBDA(int i) { columns[i][j] = p[i]; });
       }
       float* v = t.v + phase * t.run + at;
       for (int i = 0; i < 6; ++i) {
         Vec p[6];
         stemInputAxis(columns[i], p);
-        repeat<6>(STRIATE_LAMBDA(auto j) { p[j].store(v + j * t.vPoint); });
+        repeat<6>(STRIATE_LAMBDA(int j) { p[j].store(v + j * t.vPoint); });
         v += 6 * t.vPoint;
       }
     }
@@ -57,17 +57,17 @@ void stemProduct(const StemProduct& t) {
   const int64_t depth = t.depth;
   for (int p = 0; p < kStemPoints * kStemPoints; ++p, v += t.vPoint, m += kStemTiles * kWidth) {
     Vec acc[kTiles][2];
-    repeat<kTiles>(STRIATE_LAMBDA(auto i) { acc[i][0] = acc[i][1] = Vec::zero(); });
+    repeat<kTiles>(STRIATE_LAMBDA(int i) { acc[i][0] = acc[i][1] = Vec::zero(); });
 #pragma GCC unroll 3
     for (int64_t k = 0; k < depth; ++k, u += kWidth) {
       const Vec u0 = Vec::load(u), u1 = Vec::load(u + Vec::width);
-      repeat<kTiles>(STRIATE_LAMBDA(auto i) {
+      repeat<kTiles>(STRIATE_LAMBDA(int i) {
         const Vec a = Vec::broadcastLoad(v + i * depth + k);
         acc[i][0] = fma(a, u0, acc[i][0]);
         acc[i][1] = fma(a, u1, acc[i][1]);
       });
     }
-    repeat<kTiles>(STRIATE_LAMBDA(auto i) {
+    repeat<kTiles>(STRIATE_LAMBDA(int i) {
       acc[i][0].store(m + i * kWidth);
       acc[i][1].store(m + i * kWidth + Vec::width);
     });
@@ -98,9 +98,9 @@ STRIATE_INLINE void stemOutputWith(const StemOutput& t, const Act& act) {
     const float* m = t.m + lane;
     for (int j = 0; j < 6; ++j) {
       Vec column[6], y[kOutputs];
-      repeat<6>(STRIATE_LAMBDA(auto i) { column[i] = Vec::load(m + (i * 6 + j) * kStemTiles * kWidth); });
+      repeat<6>(STRIATE_LAMBDA(int i) { column[i] = Vec::load(m + (i * 6 + j) * kStemTiles * kWidth); });
       stemOutputAxis<kOutputs>(column, y);
-      repeat<kOutputs>(STRIATE_LAMBDA(auto i) { half[i][j] = y[i]; });
+      repeat<kOutputs>(STRIATE_LAMBDA(int i) { half[i][j] = y[i]; });
     }
     const Vec bias = t.bias == nullptr ? Vec::zero() : Vec::load(t.bias + lane);
     for (int i = 0; i < t.rows; ++i) {
@@ -108,7 +108,7 @@ STRIATE_INLINE void stemOutputWith(const StemOutput& t, const Act& act) {
       stemOutputAxis<kOutputs>(half[i], y);
       float* to = t.y + i * t.row + lane;
       if (t.columns == kOutputs) {
-        repeat<kOutputs>(STRIATE_LAMBDA(auto j) {
+        repeat<kOutputs>(STRIATE_LAMBDA(int j) {
           act(fma(y[j], Vec::broadcastLoad(kStemPowers + i + j), bias)).store(to + j * t.pixel);
         });
       } else {

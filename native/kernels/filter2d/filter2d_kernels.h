@@ -16,7 +16,7 @@ template <int kVectors, bool kTwo, class Lanes, class T>
 STRIATE_INLINE void filterBlock(const FilterWeights& weights, const float* const* x, int64_t i, Lanes lanes,
                                 float offset, T* y0, T* y1) {
   Vec first[kVectors], second[kVectors];
-  repeat<kVectors>(STRIATE_LAMBDA(auto v) { first[v] = second[v] = Vec::broadcast(offset); });
+  repeat<kVectors>(STRIATE_LAMBDA(int v) { first[v] = second[v] = Vec::broadcast(offset); });
   int64_t w = 0;
   for (int64_t r = 0; r < weights.runCount; ++r) {
     const int64_t end = weights.runs[r].end;
@@ -25,7 +25,7 @@ STRIATE_INLINE void filterBlock(const FilterWeights& weights, const float* const
       for (; w < end; ++w) {
         const Vec a = Vec::broadcastLoad(weights.weights + 2 * w), b = Vec::broadcastLoad(weights.weights + 2 * w + 1);
         const float* from = x[w] + i;
-        repeat<kVectors>(STRIATE_LAMBDA(auto v) {
+        repeat<kVectors>(STRIATE_LAMBDA(int v) {
           const Vec value = lanes.load(from + v * Vec::width);
           first[v] = fma(value, a, first[v]);
           second[v] = fma(value, b, second[v]);
@@ -35,17 +35,17 @@ STRIATE_INLINE void filterBlock(const FilterWeights& weights, const float* const
       for (; w < end; ++w) {
         const Vec b = Vec::broadcastLoad(weights.weights + 2 * w + 1);
         const float* from = x[w] + i;
-        repeat<kVectors>(STRIATE_LAMBDA(auto v) { second[v] = fma(lanes.load(from + v * Vec::width), b, second[v]); });
+        repeat<kVectors>(STRIATE_LAMBDA(int v) { second[v] = fma(lanes.load(from + v * Vec::width), b, second[v]); });
       }
     } else {
       for (; w < end; ++w) {
         const Vec a = Vec::broadcastLoad(weights.weights + 2 * w);
         const float* from = x[w] + i;
-        repeat<kVectors>(STRIATE_LAMBDA(auto v) { first[v] = fma(lanes.load(from + v * Vec::width), a, first[v]); });
+        repeat<kVectors>(STRIATE_LAMBDA(int v) { first[v] = fma(lanes.load(from + v * Vec::width), a, first[v]); });
       }
     }
   }
-  repeat<kVectors>(STRIATE_LAMBDA(auto v) {
+  repeat<kVectors>(STRIATE_LAMBDA(int v) {
     lanes.store(y0 + i + v * Vec::width, first[v]);
     if constexpr (kTwo) lanes.store(y1 + i + v * Vec::width, second[v]);
   });
@@ -84,12 +84,12 @@ void filterToBytes(const FilterWeights& weights, const float* const* x, int64_t 
 template <int kCount>
 STRIATE_INLINE void productsOf(const float* x, const float* dy, int64_t n, int64_t step, double* sums) {
   Vec total[kCount];
-  repeat<kCount>(STRIATE_LAMBDA(auto b) { total[b] = Vec::zero(); });
+  repeat<kCount>(STRIATE_LAMBDA(int b) { total[b] = Vec::zero(); });
   forLanes(n, [&](int64_t i, auto lanes) STRIATE_BODY {
     const Vec gradient = lanes.load(dy + i);
-    repeat<kCount>(STRIATE_LAMBDA(auto b) { total[b] = fma(lanes.load(x + i + b * step), gradient, total[b]); });
+    repeat<kCount>(STRIATE_LAMBDA(int b) { total[b] = fma(lanes.load(x + i + b * step), gradient, total[b]); });
   });
-  repeat<kCount>(STRIATE_LAMBDA(auto b) { sums[b] += static_cast<double>(reduceAdd(total[b])); });
+  repeat<kCount>(STRIATE_LAMBDA(int b) { sums[b] += static_cast<double>(reduceAdd(total[b])); });
 }
 
 void products(const float* x, const float* dy, int64_t n, int64_t count, int64_t step, double* sums) {

@@ -47,7 +47,7 @@ constexpr int kLineFloats = 16;
 template <int kFloats>
 STRIATE_INLINE void prefetchLines(float* p) {
   repeat<(kFloats + kLineFloats - 1) / kLineFloats>(
-      STRIATE_LAMBDA(auto line) { prefetchToWrite(p + line * kLineFloats); });
+      STRIATE_LAMBDA(int line) { prefetchToWrite(p + line * kLineFloats); });
 }
 
 // What a tile will read and write at its end. Not inlined: in tiles of all sizes that was 12 KB.
@@ -68,16 +68,16 @@ struct Accumulators {
 
   template <class F>
   STRIATE_INLINE void each(const F& f) {
-    repeat<kRows>(STRIATE_LAMBDA(auto m) { repeat<kVecs>(STRIATE_LAMBDA(auto v) { at[m][v] = f(m, v, at[m][v]); }); });
+    repeat<kRows>(STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = f(m, v, at[m][v]); }); });
   }
   // at[m][v] += a[m] * b[v], where loadA(m) broadcasts.
   template <class F>
   STRIATE_INLINE void multiplyAdd(const F& loadA, const float* b) {
     Vec bv[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) { bv[v] = Vec::load(b + v * Vec::width); });
-    repeat<kRows>(STRIATE_LAMBDA(auto m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { bv[v] = Vec::load(b + v * Vec::width); });
+    repeat<kRows>(STRIATE_LAMBDA(int m) {
       const Vec av = loadA(m);
-      repeat<kVecs>(STRIATE_LAMBDA(auto v) { at[m][v] = fma(av, bv[v], at[m][v]); });
+      repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = fma(av, bv[v], at[m][v]); });
     });
   }
 };
@@ -94,14 +94,14 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
   Acc acc;
   const bool full = t.columns == kWidth;
   if (t.bias == nullptr) {
-    acc.each(STRIATE_LAMBDA(auto, auto, Vec) { return Vec::zero(); });
+    acc.each(STRIATE_LAMBDA(int, int, Vec) { return Vec::zero(); });
   } else {
     Vec bias[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) {
       const float* source = t.bias + t.column + v * Vec::width;
       bias[v] = full ? Vec::load(source) : Vec::loadPartial(source, lanesLeft(t.columns, v));
     });
-    acc.each(STRIATE_LAMBDA(auto, auto v, Vec) { return bias[v]; });
+    acc.each(STRIATE_LAMBDA(int, int v, Vec) { return bias[v]; });
   }
 
   if (t.fetchesTarget) fetchTarget(t, row, kRows, kWidth);
@@ -116,7 +116,7 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
   constexpr int kTermsAtOnce = kRows * kVecs > 16 ? 4 : kFetchTerms;  // large tiles take the compiler long, not the CPU
   for (int64_t tap = t.taps; tap > 0; --tap, rows += t.rowStride) {
     const float* a[kRows];
-    repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] = rows[m] + t.offset; });
+    repeat<kRows>(STRIATE_LAMBDA(int m) { a[m] = rows[m] + t.offset; });
     int64_t left = channels;
     if constexpr (kFetches) {
       for (; left >= kFetchTerms; left -= kFetchTerms, b += kFetchTerms * kWidth) {
@@ -127,23 +127,23 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
 #pragma GCC unroll 16
           for (int u = 0; u < kTermsAtOnce; ++u) {
             acc.multiplyAdd(
-                STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + k + u); }, b + (k + u) * kWidth);
+                STRIATE_LAMBDA(int m) { return Vec::broadcastLoad(a[m] + k + u); }, b + (k + u) * kWidth);
           }
         }
-        repeat<kRows>(STRIATE_LAMBDA(auto m) { a[m] += kFetchTerms; });
+        repeat<kRows>(STRIATE_LAMBDA(int m) { a[m] += kFetchTerms; });
       }
     }
 #pragma GCC unroll 4
     for (int64_t k = 0; k < left; ++k, b += kWidth) {
       acc.multiplyAdd(
-          STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a[m] + k); }, b);
+          STRIATE_LAMBDA(int m) { return Vec::broadcastLoad(a[m] + k); }, b);
     }
   }
 
   const bool overwriting = t.contiguous && t.residual == nullptr;
   if ((!full && !overwriting) || !activatesInRegisters(t.activation)) {
     float tile[kRows * kWidth];
-    acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
+    acc.each(STRIATE_LAMBDA(int m, int v, Vec x) {
       x.store(tile + m * kWidth + v * Vec::width);
       return x;
     });
@@ -151,27 +151,27 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
     return;
   }
   if (t.residual != nullptr) {  // full here
-    acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
+    acc.each(STRIATE_LAMBDA(int m, int v, Vec x) {
       return add(x, Vec::load(t.residual[row + m] + t.column + v * Vec::width));
     });
   }
   if (t.activation == kActivationRelu) {
-    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return reluV(x); });
+    acc.each(STRIATE_LAMBDA(int, int, Vec x) { return reluV(x); });
   } else if (t.activation == kActivationLeakyRelu) {
     const Vec slope = Vec::broadcast(t.slope);
-    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return leakyReluV(x, slope); });
+    acc.each(STRIATE_LAMBDA(int, int, Vec x) { return leakyReluV(x, slope); });
   } else if (t.activation == kActivationRelu6) {
-    acc.each(STRIATE_LAMBDA(auto, auto, Vec x) { return relu6V(x); });
+    acc.each(STRIATE_LAMBDA(int, int, Vec x) { return relu6V(x); });
   }
   if (!full) {
     // Whole vectors, from the first row to the last: what a row writes too much, the next rows overwrite. Only the rows
     // whose excess would leave the tile are stored lane by lane.
-    repeat<kRows>(STRIATE_LAMBDA(auto m) {
+    repeat<kRows>(STRIATE_LAMBDA(int m) {
       float* c = t.c[row + m] + t.column;
       if ((kRows - m) * t.columns >= kWidth) {
-        repeat<kVecs>(STRIATE_LAMBDA(auto v) { acc.at[m][v].store(c + v * Vec::width); });
+        repeat<kVecs>(STRIATE_LAMBDA(int v) { acc.at[m][v].store(c + v * Vec::width); });
       } else {
-        repeat<kVecs>(STRIATE_LAMBDA(auto v) {
+        repeat<kVecs>(STRIATE_LAMBDA(int v) {
           const int left = lanesLeft(t.columns, v);
           if (left > 0) acc.at[m][v].storePartial(c + v * Vec::width, left);
         });
@@ -179,7 +179,7 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
     });
     return;
   }
-  acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
+  acc.each(STRIATE_LAMBDA(int m, int v, Vec x) {
     x.store(t.c[row + m] + t.column + v * Vec::width);
     return x;
   });
@@ -203,8 +203,8 @@ void pixelTile(const PixelTile& t) {
   using Acc = Accumulators<kRows, kVecs>;
   constexpr int kWidth = Acc::kWidth;
   Acc acc;
-  acc.each(STRIATE_LAMBDA(auto, auto, Vec) { return Vec::zero(); });
-  repeat<kRows>(STRIATE_LAMBDA(auto m) { prefetchLines<kWidth>(t.c + m * t.cStride); });
+  acc.each(STRIATE_LAMBDA(int, int, Vec) { return Vec::zero(); });
+  repeat<kRows>(STRIATE_LAMBDA(int m) { prefetchLines<kWidth>(t.c + m * t.cStride); });
   const float* b = t.b;
   const float* const* rows = t.rows;
   const int64_t offset = t.offset;
@@ -212,10 +212,10 @@ void pixelTile(const PixelTile& t) {
   for (int64_t p = 0; p < t.pixels; ++p, b += kWidth) {
     const float* a = rows[p] + offset;
     acc.multiplyAdd(
-        STRIATE_LAMBDA(auto m) { return Vec::broadcastLoad(a + m); }, b);
+        STRIATE_LAMBDA(int m) { return Vec::broadcastLoad(a + m); }, b);
   }
   if (t.columns == kWidth) {
-    acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
+    acc.each(STRIATE_LAMBDA(int m, int v, Vec x) {
       float* c = t.c + m * t.cStride + v * Vec::width;
       if (t.add) x = add(x, Vec::load(c));
       x.store(c);
@@ -224,7 +224,7 @@ void pixelTile(const PixelTile& t) {
     return;
   }
   float tile[kRows * kWidth];
-  acc.each(STRIATE_LAMBDA(auto m, auto v, Vec x) {
+  acc.each(STRIATE_LAMBDA(int m, int v, Vec x) {
     x.store(tile + m * kWidth + v * Vec::width);
     return x;
   });
@@ -248,7 +248,7 @@ STRIATE_INLINE void packWhole(const float* b, int64_t stride, int64_t depth, int
     float* to = packed + k * kWidth;
     for (int64_t n = 0; n < columns; n += kWidth, to += panelStride) {
       for (int64_t row = 0; row < rows; ++row) {
-        repeat<kVecs>(STRIATE_LAMBDA(auto v) {
+        repeat<kVecs>(STRIATE_LAMBDA(int v) {
           const Vec x = Vec::load(b + (k + row) * stride + n + v * Vec::width);
           (kScales ? mul(x, Vec::load(scale + n + v * Vec::width)) : x).store(to + row * kWidth + v * Vec::width);
         });

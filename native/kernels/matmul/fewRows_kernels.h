@@ -26,19 +26,19 @@ constexpr int kLine = 16;
 template <int kRows, int kTerms, int kVecs, class A, class B>
 STRIATE_INLINE void addColumns(const A& termOf, const B& loadB, float* sums, int64_t sumStride) {
   Vec at[kRows][kVecs];
-  repeat<kRows>(STRIATE_LAMBDA(auto m) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) { at[m][v] = Vec::load(sums + m * sumStride + v * Vec::width); });
+  repeat<kRows>(STRIATE_LAMBDA(int m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = Vec::load(sums + m * sumStride + v * Vec::width); });
   });
-  repeat<kTerms>(STRIATE_LAMBDA(auto k) {
+  repeat<kTerms>(STRIATE_LAMBDA(int k) {
     Vec b[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) { b[v] = loadB(k, v); });
-    repeat<kRows>(STRIATE_LAMBDA(auto m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { b[v] = loadB(k, v); });
+    repeat<kRows>(STRIATE_LAMBDA(int m) {
       const Vec a = termOf(m, k);
-      repeat<kVecs>(STRIATE_LAMBDA(auto v) { at[m][v] = fma(a, b[v], at[m][v]); });
+      repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = fma(a, b[v], at[m][v]); });
     });
   });
-  repeat<kRows>(STRIATE_LAMBDA(auto m) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto v) { at[m][v].store(sums + m * sumStride + v * Vec::width); });
+  repeat<kRows>(STRIATE_LAMBDA(int m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v].store(sums + m * sumStride + v * Vec::width); });
   });
 }
 
@@ -54,31 +54,31 @@ void addTerms(const FewRowsBlock& t, int64_t row, int64_t term) {
     int64_t n = 0;
     for (; n + kVecs * Vec::width <= columns; n += kVecs * Vec::width) {
       if (fetches) {
-        repeat<kTerms>(STRIATE_LAMBDA(auto k) {
+        repeat<kTerms>(STRIATE_LAMBDA(int k) {
           for (int line = 0; line < kVecs * Vec::width; line += kLine) prefetch(b + (k + kTerms) * bStride + n + line);
         });
       }
       addColumns<kRows, kTerms, kVecs>(
-          termOf, STRIATE_LAMBDA(auto k, auto v) { return Vec::load(b + k * bStride + n + v * Vec::width); }, sums + n,
+          termOf, STRIATE_LAMBDA(int k, int v) { return Vec::load(b + k * bStride + n + v * Vec::width); }, sums + n,
           sumStride);
     }
     for (; n + Vec::width <= columns; n += Vec::width) {
       addColumns<kRows, kTerms, 1>(
-          termOf, STRIATE_LAMBDA(auto k, auto) { return Vec::load(b + k * bStride + n); }, sums + n, sumStride);
+          termOf, STRIATE_LAMBDA(int k, int) { return Vec::load(b + k * bStride + n); }, sums + n, sumStride);
     }
     if (n < columns) {
       const int live = static_cast<int>(columns - n);
       addColumns<kRows, kTerms, 1>(
-          termOf, STRIATE_LAMBDA(auto k, auto) { return Vec::loadPartial(b + k * bStride + n, live); }, sums + n,
+          termOf, STRIATE_LAMBDA(int k, int) { return Vec::loadPartial(b + k * bStride + n, live); }, sums + n,
           sumStride);
     }
   };
   if constexpr (kRows == 1) {
     Vec terms[kTerms];
-    repeat<kTerms>(STRIATE_LAMBDA(auto k) { terms[k] = Vec::broadcastLoad(a + k); });
-    sweep(STRIATE_LAMBDA(auto, auto k) { return terms[k]; });
+    repeat<kTerms>(STRIATE_LAMBDA(int k) { terms[k] = Vec::broadcastLoad(a + k); });
+    sweep(STRIATE_LAMBDA(int, int k) { return terms[k]; });
   } else {
-    sweep(STRIATE_LAMBDA(auto m, auto k) { return Vec::broadcastLoad(a + m * aStride + k); });
+    sweep(STRIATE_LAMBDA(int m, int k) { return Vec::broadcastLoad(a + m * aStride + k); });
   }
 }
 

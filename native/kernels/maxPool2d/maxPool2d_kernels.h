@@ -80,7 +80,7 @@ __attribute__((noinline)) void maxPoolTiles(const MaxPoolRow& r, int64_t begin, 
             windowMaximum(at + j * kStride * r.xStride, taps, AllLanes{}).store(to + j * r.yStride);
           }
         } else {
-          repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) { out[j].store(to + j * r.yStride); });
+          repeat<kPoolWindows>(STRIATE_LAMBDA(int j) { out[j].store(to + j * r.yStride); });
         }
       });
 }
@@ -165,13 +165,13 @@ STRIATE_INLINE bool routeTile(const float* x, int64_t xRow, int64_t xPixel, cons
   poolTile<kWindow, kWindow, kStride>(x, xRow, xPixel, best, reduce, lanes);
   if (any(reduce.nan)) [[unlikely]]
     return false;
-  repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) { gradient[j] = lanes.load(dy + j * dyPixel); });
-  repeat<kWindow>(STRIATE_LAMBDA(auto a) {
-    repeat<(kPoolWindows - 1) * kStride + kWindow>(STRIATE_LAMBDA(auto q) {
+  repeat<kPoolWindows>(STRIATE_LAMBDA(int j) { gradient[j] = lanes.load(dy + j * dyPixel); });
+  repeat<kWindow>(STRIATE_LAMBDA(int a) {
+    repeat<(kPoolWindows - 1) * kStride + kWindow>(STRIATE_LAMBDA(int q) {
       const Vec value = lanes.load(x + a * xRow + q * xPixel);
       float* to = dx + a * dxRow + q * dxPixel;
       Vec sum = tiled ? Vec::zero() : lanes.load(to);
-      repeat<kPoolWindows>(STRIATE_LAMBDA(auto j) {
+      repeat<kPoolWindows>(STRIATE_LAMBDA(int j) {
         const int b = q - j * kStride;
         if (b >= 0 && b < kWindow) {
           const Mask hit = equal(value, best[j]);

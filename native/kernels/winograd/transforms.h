@@ -109,16 +109,16 @@ struct Member<4> {
 template <int kIn, int kOut, class Map, class Load, class Store>
 STRIATE_INLINE void mapBothWays(const Map& map, const Load& load, const Store& store) {
   Vec half[kOut][kIn];
-  repeat<kIn>(STRIATE_LAMBDA(auto j) {
+  repeat<kIn>(STRIATE_LAMBDA(int j) {
     Vec in[kIn], out[kOut];
-    repeat<kIn>(STRIATE_LAMBDA(auto i) { in[i] = load(i, j); });
+    repeat<kIn>(STRIATE_LAMBDA(int i) { in[i] = load(i, j); });
     map(in, out);
-    repeat<kOut>(STRIATE_LAMBDA(auto i) { half[i][j] = out[i]; });
+    repeat<kOut>(STRIATE_LAMBDA(int i) { half[i][j] = out[i]; });
   });
-  repeat<kOut>(STRIATE_LAMBDA(auto i) {
+  repeat<kOut>(STRIATE_LAMBDA(int i) {
     Vec out[kOut];
     map(half[i], out);
-    repeat<kOut>(STRIATE_LAMBDA(auto j) { store(i, j, out[j]); });
+    repeat<kOut>(STRIATE_LAMBDA(int j) { store(i, j, out[j]); });
   });
 }
 

@@ -16,9 +16,8 @@ STRIATE_INLINE void gather(const WinogradGather& t, const Map& map) {
     forLanes(t.channels, [&](int64_t c, auto lanes) STRIATE_BODY {
       float* to = t.points + c;
       mapBothWays<kIn, kSpan>(
-          map,
-          STRIATE_LAMBDA(auto i, auto j) { return lanes.load(t.pixels + i * t.rowStride + j * t.pixelStride + c); },
-          STRIATE_LAMBDA(auto i, auto j, Vec value) { value.store(to + (i * kSpan + j) * t.pointStride); });
+          map, STRIATE_LAMBDA(int i, int j) { return lanes.load(t.pixels + i * t.rowStride + j * t.pixelStride + c); },
+          STRIATE_LAMBDA(int i, int j, Vec value) { value.store(to + (i * kSpan + j) * t.pointStride); });
     });
     return;
   }
@@ -26,11 +25,11 @@ STRIATE_INLINE void gather(const WinogradGather& t, const Map& map) {
     float* to = t.points + c;
     mapBothWays<kIn, kSpan>(
         map,
-        STRIATE_LAMBDA(auto i, auto j) {
+        STRIATE_LAMBDA(int i, int j) {
           const bool exists = i >= t.top && i < t.bottom && j >= t.left && j < t.right;
           return exists ? lanes.load(t.pixels + i * t.rowStride + j * t.pixelStride + c) : Vec::zero();
         },
-        STRIATE_LAMBDA(auto i, auto j, Vec value) { value.store(to + (i * kSpan + j) * t.pointStride); });
+        STRIATE_LAMBDA(int i, int j, Vec value) { value.store(to + (i * kSpan + j) * t.pointStride); });
   });
 }
 
@@ -66,19 +65,19 @@ STRIATE_INLINE void scatter(const WinogradScatter& t, const Act& act) {
     const float* from = t.points + c;
     const Vec bias = t.bias == nullptr ? Vec::zero() : lanes.load(t.bias + c);
     Vec half[kEdge][M::kSpan];
-    repeat<M::kSpan>(STRIATE_LAMBDA(auto j) {
+    repeat<M::kSpan>(STRIATE_LAMBDA(int j) {
       Vec m[M::kSpan], y[kEdge];
-      repeat<M::kSpan>(STRIATE_LAMBDA(auto i) { m[i] = Vec::load(from + (i * M::kSpan + j) * t.pointStride); });
+      repeat<M::kSpan>(STRIATE_LAMBDA(int i) { m[i] = Vec::load(from + (i * M::kSpan + j) * t.pointStride); });
       M::output(m, y);
-      repeat<kEdge>(STRIATE_LAMBDA(auto i) { half[i][j] = y[i]; });
+      repeat<kEdge>(STRIATE_LAMBDA(int i) { half[i][j] = y[i]; });
     });
-    repeat<kEdge>(STRIATE_LAMBDA(auto i) {
+    repeat<kEdge>(STRIATE_LAMBDA(int i) {
       if (!kWhole && i >= t.rows) return;
       Vec y[kEdge];
       M::output(half[i], y);
       float* to = t.pixels + i * t.rowStride + c;
       const float* residual = t.residual == nullptr ? nullptr : t.residual + i * t.residualRow + c;
-      repeat<kEdge>(STRIATE_LAMBDA(auto j) {
+      repeat<kEdge>(STRIATE_LAMBDA(int j) {
         if (!kWhole && j >= t.columns) return;
         Vec value = add(y[j], bias);
         if (residual != nullptr) value = add(value, lanes.load(residual + j * t.residualPixel));
@@ -112,12 +111,12 @@ template <int kRows, int kVecs>
 __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row, const float* next, int64_t step) {
   constexpr int kWidth = kVecs * Vec::width;
   const float* v[kRows];
-  repeat<kRows>(STRIATE_LAMBDA(auto i) { v[i] = t.v + (row + i) * t.vStride; });
+  repeat<kRows>(STRIATE_LAMBDA(int i) { v[i] = t.v + (row + i) * t.vStride; });
   float* m = t.m + row * t.mStride;
   Vec sum[kRows][kVecs];
-  repeat<kRows>(STRIATE_LAMBDA(auto i) {
+  repeat<kRows>(STRIATE_LAMBDA(int i) {
     repeat<kVecs>(
-        STRIATE_LAMBDA(auto n) { sum[i][n] = t.add ? Vec::load(m + i * t.mStride + n * Vec::width) : Vec::zero(); });
+        STRIATE_LAMBDA(int n) { sum[i][n] = t.add ? Vec::load(m + i * t.mStride + n * Vec::width) : Vec::zero(); });
   });
   const float* u = t.u;
   const int64_t depth = t.depth;
@@ -125,14 +124,14 @@ __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row
   for (int64_t k = 0; k < depth; ++k, u += kWidth, next += step) {
     __builtin_prefetch(next, 0, 2);
     Vec b[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(auto n) { b[n] = Vec::load(u + n * Vec::width); });
-    repeat<kRows>(STRIATE_LAMBDA(auto i) {
+    repeat<kVecs>(STRIATE_LAMBDA(int n) { b[n] = Vec::load(u + n * Vec::width); });
+    repeat<kRows>(STRIATE_LAMBDA(int i) {
       const Vec a = Vec::broadcastLoad(v[i] + k);
-      repeat<kVecs>(STRIATE_LAMBDA(auto n) { sum[i][n] = fma(a, b[n], sum[i][n]); });
+      repeat<kVecs>(STRIATE_LAMBDA(int n) { sum[i][n] = fma(a, b[n], sum[i][n]); });
     });
   }
-  repeat<kRows>(STRIATE_LAMBDA(auto i) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto n) { sum[i][n].store(m + i * t.mStride + n * Vec::width); });
+  repeat<kRows>(STRIATE_LAMBDA(int i) {
+    repeat<kVecs>(STRIATE_LAMBDA(int n) { sum[i][n].store(m + i * t.mStride + n * Vec::width); });
   });
 }
 
@@ -167,23 +166,23 @@ template <int kRows, int kVecs>
 __attribute__((noinline)) void outerRows(const WinogradOuter& t, int64_t row) {
   Vec sum[kRows][kVecs];
   float* m = t.m + row * t.mStride;
-  repeat<kRows>(STRIATE_LAMBDA(auto i) {
+  repeat<kRows>(STRIATE_LAMBDA(int i) {
     repeat<kVecs>(
-        STRIATE_LAMBDA(auto n) { sum[i][n] = t.add ? Vec::load(m + i * t.mStride + n * Vec::width) : Vec::zero(); });
+        STRIATE_LAMBDA(int n) { sum[i][n] = t.add ? Vec::load(m + i * t.mStride + n * Vec::width) : Vec::zero(); });
   });
   const float* x = t.x + row;
   const float* dy = t.dy;
 #pragma GCC unroll 4
   for (int64_t k = 0; k < t.depth; ++k, x += t.xStride, dy += t.dyStride) {
     Vec b[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(auto n) { b[n] = Vec::load(dy + n * Vec::width); });
-    repeat<kRows>(STRIATE_LAMBDA(auto i) {
+    repeat<kVecs>(STRIATE_LAMBDA(int n) { b[n] = Vec::load(dy + n * Vec::width); });
+    repeat<kRows>(STRIATE_LAMBDA(int i) {
       const Vec a = Vec::broadcastLoad(x + i);
-      repeat<kVecs>(STRIATE_LAMBDA(auto n) { sum[i][n] = fma(a, b[n], sum[i][n]); });
+      repeat<kVecs>(STRIATE_LAMBDA(int n) { sum[i][n] = fma(a, b[n], sum[i][n]); });
     });
   }
-  repeat<kRows>(STRIATE_LAMBDA(auto i) {
-    repeat<kVecs>(STRIATE_LAMBDA(auto n) { sum[i][n].store(m + i * t.mStride + n * Vec::width); });
+  repeat<kRows>(STRIATE_LAMBDA(int i) {
+    repeat<kVecs>(STRIATE_LAMBDA(int n) { sum[i][n].store(m + i * t.mStride + n * Vec::width); });
   });
 }
 
@@ -199,8 +198,8 @@ STRIATE_INLINE void transformFilter(const Vec (&g)[9], float* to, int64_t pointS
   using M = Member<kEdge>;
   mapBothWays<3, M::kSpan>(
       STRIATE_LAMBDA(const auto& in, auto& out) { M::filter(in, out); },
-      STRIATE_LAMBDA(auto i, auto j) { return g[i * 3 + j]; },
-      STRIATE_LAMBDA(auto i, auto j, Vec value) { value.store(to + (i * M::kSpan + j) * pointStride); });
+      STRIATE_LAMBDA(int i, int j) { return g[i * 3 + j]; },
+      STRIATE_LAMBDA(int i, int j, Vec value) { value.store(to + (i * M::kSpan + j) * pointStride); });
 }
 
 template <int kEdge>
@@ -215,7 +214,7 @@ void filterTransform(const WinogradFilter& t) {
       for (int64_t k = 0; k < t.depth; ++k) {
         const Vec both = t.depthScale == nullptr ? scale : mul(scale, Vec::broadcastLoad(t.depthScale + k));
         Vec g[9];
-        repeat<9>(STRIATE_LAMBDA(auto tap) {
+        repeat<9>(STRIATE_LAMBDA(int tap) {
           const float* at = from + (t.rotated ? 8 - tap : tap) * t.tapStride + k * t.depthStride;
           g[tap] = mul(both, lanes == Vec::width ? Vec::load(at) : Vec::loadPartial(at, lanes));
         });
@@ -238,7 +237,7 @@ void filterTransform(const WinogradFilter& t) {
       for (int i = 0; i < deep; ++i) {
         const Vec both = t.depthScale == nullptr ? scale : mul(scale, Vec::broadcastLoad(t.depthScale + k + i));
         Vec g[9];
-        repeat<9>(STRIATE_LAMBDA(auto tap) { g[tap] = mul(both, squares[tap][i]); });
+        repeat<9>(STRIATE_LAMBDA(int tap) { g[tap] = mul(both, squares[tap][i]); });
         transformFilter<kEdge>(g, to + (k + i) * t.width, t.pointStride);
       }
     }
@@ -250,13 +249,13 @@ void filterAdjoint(const WinogradFilterGradient& t) {
   forLanes(t.channels, [&](int64_t c, auto lanes) STRIATE_BODY {
     mapBothWays<M::kSpan, 3>(
         STRIATE_LAMBDA(const auto& in, auto& out) { M::filterAdjoint(in, out); },
-        STRIATE_LAMBDA(auto i, auto j) {
+        STRIATE_LAMBDA(int i, int j) {
           const float* from = t.points + (i * M::kSpan + j) * t.pointStride + c;
           Vec sum = Vec::load(from);
           for (int64_t part = 1; part < t.parts; ++part) sum = add(sum, Vec::load(from + part * t.partStride));
           return sum;
         },
-        STRIATE_LAMBDA(auto i, auto j, Vec value) { lanes.store(t.dfilter + (i * 3 + j) * t.tapStride + c, value); });
+        STRIATE_LAMBDA(int i, int j, Vec value) { lanes.store(t.dfilter + (i * 3 + j) * t.tapStride + c, value); });
   });
 }
 

@@ -11,12 +11,15 @@ import { checkImages } from "./examples.js";
 import { planOf, type RunPlan } from "./explain.js";
 import { checkCount } from "./fit.js";
 import type { PredictOptions } from "./modelOptions.js";
-import { buildProgram } from "./plans.js";
+import { predictionPlan } from "./predictionPlan.js";
 import { predictLoop, type Images, type Predictions } from "./predict.js";
 import { profileExecutable, type ModelProfile } from "./profile.js";
 
 export interface PredictorOptions {
-  /** The most images in one run; memory and algorithms follow from it. Default 1. */
+  /**
+   * The most images in one run; memory and algorithms follow from it. Fewer are run at once where that is faster, since
+   * their layers' results stay in the caches: `plan().rows`. Default 1.
+   */
   readonly batchSize?: number;
   /** What holds the images: "f32" is a Float32Array, "u8" a Uint8Array. Default "f32". */
   readonly inputDtype?: "f32" | "u8";
@@ -55,7 +58,7 @@ export class Predictor<In extends Shape = Shape, Out extends Shape = Shape> {
     const state = backend.createState(netParameters(node).map(({ tensor, shape }) => ({ name: tensor, shape })));
     try {
       state.write(parameters);
-      const program = buildProgram(node, { kind: "predict", rows: batchSize, inputDtype });
+      const program = predictionPlan(node, batchSize, inputDtype);
       this.held = { state, executable: backend.compile(program, state, { ownsState: true }) };
     } catch (error) {
       state.dispose();

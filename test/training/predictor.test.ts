@@ -4,6 +4,7 @@ import type { Backend } from "../../lib/backend/backend.js";
 import { nativeBackend } from "../../lib/backend/native/index.js";
 import { referenceBackend } from "../../lib/backend/reference/index.js";
 import { Model, sequential, sgd } from "../../lib/index.js";
+import { predictionPlan } from "../../lib/training/predictionPlan.js";
 
 const size = 12;
 /** Convolutions that are packed, transformed and read in place; folded batch norms; a dense layer. */
@@ -178,4 +179,30 @@ describe.each<[string, () => Backend]>([
       expect(held()).toBe(start);
     });
   }
+});
+
+describe("images at once", () => {
+  // Results of 48 x 64 pixels and 1000 channels are 11.7 MiB.
+  const wide = sequential([48, 64, 2]).conv2d({ filters: 1000, kernel: 1 }).relu().conv2d({ filters: 2, kernel: 1 });
+  const narrow = sequential([4, 64, 2]).conv2d({ filters: 1000, kernel: 1 }).relu().conv2d({ filters: 2, kernel: 1 });
+  const heavy = wide.conv2d({ filters: 1200, kernel: 1 }).globalAvgPool2d().dense({ units: 3600 });
+  test.each([
+    ["results beyond the caches, one by one", wide.node, 8, 1],
+    ["results that fit twelve times, in even shares", narrow.node, 32, 11],
+    ["as many as fit", narrow.node, 12, 12],
+    ["no more than asked for", narrow.node, 5, 5],
+    ["parameters beyond the caches, all", heavy.node, 8, 8],
+    ["no results between steps", sequential([64]).dense({ units: 8 }).node, 7, 7],
+  ])("%s", (_, node, batchSize, rows) => {
+    expect(predictionPlan(node, batchSize, "f32").rows).toBe(rows);
+  });
+
+  test("are the images that were asked for", () => {
+    using model = wide.model({ seed: 1 });
+    using predictor = model.predictor({ batchSize: 3 });
+    expect([predictor.batchSize, predictor.plan().rows]).toEqual([3, 1]);
+    const data = Float32Array.from({ length: 3 * 48 * 64 * 2 }, (_, i) => Math.sin(i));
+    const images = { shape: [3, 48, 64, 2] as const, data };
+    expect(predictor.predictSync(images)).toEqual(model.predictSync(images, { batchSize: 1 }));
+  });
 });

@@ -46,11 +46,12 @@ struct IndirectTile {
   int64_t tiles;             // 1 and more
   const float* const* rows;  // rows[t * rowStride + m] + offset: `channels` contiguous floats, any alignment
   int64_t rowStride;
-  int64_t offset;                // the same for every row: first channel of a group or of a block of channels
-  int64_t taps;                  // any, 0 included: the sum is then empty
-  int64_t channels;              // any
-  const float* b;                // b[(t * channels + k) * width + n], width = that of the tile; columns >= n hold zeros
-  float* const* c;               // c[m] + column
+  int64_t offset;       // the same for every row: first channel of a group or of a block of channels
+  int64_t taps;         // any, 0 included: the sum is then empty
+  int64_t channels;     // any
+  const float* b;       // b[(t * channels + k) * width + n], width = that of the panel; columns >= n hold zeros
+  int64_t panelStride;  // from there to a second panel, of tiles that are two panels wide
+  float* const* c;      // c[m] + column
   const float* const* residual;  // residual[m] + column, or null; may be c itself (that is how long sums continue)
   int64_t column;
   const float* bias;  // bias + column, or null
@@ -102,7 +103,12 @@ struct GemmKernels {
   // written past the last pixel of a plane.
   void (*packPlanes)(const float* const* rows, int64_t offset, int64_t pixels, int64_t channels, int planeRows,
                      int64_t planeStride, float* planes);
+  // Tiles as wide as two whole wide panels, of kLeastPairRows rows to pairRows; 0 where there are none.
+  int pairRows = 0;
+  IndirectTileFn pairs[kMaxTileRows] = {};
 };
+
+inline constexpr int kLeastPairRows = 5;
 
 extern const GemmKernels kGemmSse2;
 extern const GemmKernels kGemmAvx2;

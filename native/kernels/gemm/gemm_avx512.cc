@@ -24,6 +24,8 @@ const GemmKernels kGemmAvx512 = {
     packRows,
     packTransposed,
     packPlanes,
+    6,
+    {nullptr, nullptr, nullptr, nullptr, indirectTile<5, 4>, indirectTile<6, 4>},
 };
 
 }  // namespace striate

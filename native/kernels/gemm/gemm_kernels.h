@@ -64,17 +64,21 @@ __attribute__((noinline)) void fetchTarget(const IndirectTile& t, int64_t row, i
 template <int kRows, int kVecs>
 struct Accumulators {
   static constexpr int kWidth = kVecs * Vec::width;
+  static constexpr int kPanelVecs = kVecs > 2 ? 2 : kVecs;  // of a panel of B
+  static constexpr int kPanelWidth = kPanelVecs * Vec::width;
   Vec at[kRows][kVecs];
 
   template <class F>
   STRIATE_INLINE void each(const F& f) {
     repeat<kRows>(STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = f(m, v, at[m][v]); }); });
   }
-  // at[m][v] += a[m] * b[v], where loadA(m) broadcasts.
+  // at[m][v] += a[m] * b[v], where loadA(m) broadcasts. Columns from the third vector on are those of a second panel,
+  // `panelStride` floats behind the first.
   template <class F>
-  STRIATE_INLINE void multiplyAdd(const F& loadA, const float* b) {
+  STRIATE_INLINE void multiplyAdd(const F& loadA, const float* b, int64_t panelStride = 0) {
     Vec bv[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(int v) { bv[v] = Vec::load(b + v * Vec::width); });
+    repeat<kVecs>(
+        STRIATE_LAMBDA(int v) { bv[v] = Vec::load(b + v / kPanelVecs * panelStride + v % kPanelVecs * Vec::width); });
     repeat<kRows>(STRIATE_LAMBDA(int m) {
       const Vec av = loadA(m);
       repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = fma(av, bv[v], at[m][v]); });
@@ -90,9 +94,9 @@ STRIATE_INLINE int lanesLeft(int columns, int v) {
 template <int kRows, int kVecs, bool kFetches>
 STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
   using Acc = Accumulators<kRows, kVecs>;
-  constexpr int kWidth = Acc::kWidth;
+  constexpr int kWidth = Acc::kWidth, kPanelWidth = Acc::kPanelWidth;
   Acc acc;
-  const bool full = t.columns == kWidth;
+  const bool full = kVecs > 2 || t.columns == kWidth;
   if (t.bias == nullptr) {
     acc.each(STRIATE_LAMBDA(int, int, Vec) { return Vec::zero(); });
   } else {
@@ -119,7 +123,7 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
     repeat<kRows>(STRIATE_LAMBDA(int m) { a[m] = rows[m] + t.offset; });
     int64_t left = channels;
     if constexpr (kFetches) {
-      for (; left >= kFetchTerms; left -= kFetchTerms, b += kFetchTerms * kWidth) {
+      for (; left >= kFetchTerms; left -= kFetchTerms, b += kFetchTerms * kPanelWidth) {
         for (int i = 0; i < 2; ++i) {
           for (int64_t line = t.ahead[i].lines; line > 0; --line, next[i] += t.ahead[i].step) prefetch(next[i]);
         }
@@ -127,16 +131,17 @@ STRIATE_INLINE void sumTile(const IndirectTile& t, int64_t row) {
 #pragma GCC unroll 16
           for (int u = 0; u < kTermsAtOnce; ++u) {
             acc.multiplyAdd(
-                STRIATE_LAMBDA(int m) { return Vec::broadcastLoad(a[m] + k + u); }, b + (k + u) * kWidth);
+                STRIATE_LAMBDA(int m) { return Vec::broadcastLoad(a[m] + k + u); }, b + (k + u) * kPanelWidth,
+                t.panelStride);
           }
         }
         repeat<kRows>(STRIATE_LAMBDA(int m) { a[m] += kFetchTerms; });
       }
     }
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < left; ++k, b += kWidth) {
+    for (int64_t k = 0; k < left; ++k, b += kPanelWidth) {
       acc.multiplyAdd(
-          STRIATE_LAMBDA(int m) { return Vec::broadcastLoad(a[m] + k); }, b);
+          STRIATE_LAMBDA(int m) { return Vec::broadcastLoad(a[m] + k); }, b, t.panelStride);
     }
   }
 
@@ -190,7 +195,7 @@ void indirectTile(const IndirectTile& t) {
   const int64_t rows = t.tiles * kRows;
   // Lower tiles are alone (IndirectGemm::runPanel), and narrow ones are the last of a row of panels: half of these
   // bodies was 100 KB and a quarter of the compiler's time.
-  constexpr bool kMayFetch = kVecs == 2 && kRows >= (Vec::width == 16 ? 7 : 3);
+  constexpr bool kMayFetch = kVecs > 2 || (kVecs == 2 && kRows >= (Vec::width == 16 ? 7 : 3));
   if (!kMayFetch || t.ahead[0].lines + t.ahead[1].lines == 0) {
     for (int64_t row = 0; row < rows; row += kRows) sumTile<kRows, kVecs, false>(t, row);
   } else {

@@ -30,6 +30,8 @@ constexpr int64_t kTargetBeyondL2 = 256 << 10;
 // 1.05; ResNet-50 1.01 to 1.03.
 constexpr int64_t kBBeyondL2 = 192 << 10;
 
+// Of tiles as wide as two panels: of fewer rows some tiles would be too low, of more terms the panels leave L2.
+constexpr int64_t kLeastRowsOfPairs = 24, kMostDepthOfPairs = 1152;
 constexpr int64_t kTasksPerThread = 4;  // so that one that is slower does less; of 2, 196 rows lose 6 %
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -154,14 +156,22 @@ const float* IndirectGemm::packedPanel(const Part& part, const Pass& pass, int64
          (pass.tap * spec_.channels + pass.channel) * widthOf(panel);
 }
 
+bool IndirectGemm::isPair(const Pass& pass, int64_t panel, int64_t lastPanel, int64_t rows,
+                          const IndirectOperands& operands) const {
+  const int64_t within = panel % panelsPerGroup();
+  return spec_.kernels->pairRows > 0 && operands.packed != nullptr && panel + 1 < lastPanel &&
+         (within + 2) * panelWidth_ <= spec_.columns && rows >= kLeastRowsOfPairs && pass.depth() <= kMostDepthOfPairs;
+}
+
 // The share of tile `tile` of `tiles` in the next panel of B: of the packed one, or of the runs of channels, one for
 // each column, that packTransposed reads; runs that do not follow each other are left to the hardware.
-Ahead IndirectGemm::nextPanel(size_t problem, const Pass& pass, int64_t panel, int64_t tile, int64_t tiles,
-                              const IndirectOperands& operands) const {
+Ahead IndirectGemm::nextPanels(size_t problem, const Pass& pass, int64_t panel, int64_t panels, int64_t tile,
+                               int64_t tiles, const IndirectOperands& operands) const {
   const Part& part = parts_[problem];
   const int64_t first = pass.depth() * tile / tiles;
   if (operands.packed != nullptr) {
-    const int64_t width = widthOf(panel);
+    // Panels follow each other where a pass is all of them.
+    const int64_t width = widthOf(panel) * (pass.depth() == part.depth ? panels : 1);
     return {packedPanel(part, pass, panel, operands.packed) + first * width, kLineFloats,
             ceilDiv(kFetchTerms * width / kLineFloats, tiles), pass.depth() / tiles * width};
   }
@@ -176,8 +186,9 @@ Ahead IndirectGemm::nextPanel(size_t problem, const Pass& pass, int64_t panel, i
   return {at, kLineFloats, ceilDiv(kFetchTerms, tiles)};
 }
 
-void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, const float* b, bool fetchesNext,
-                            int64_t rows, bool fetchesRows, const IndirectOperands& operands, const Slot& slot) const {
+void IndirectGemm::runPanels(size_t problem, size_t passIndex, int64_t panel, int64_t panels, const float* b,
+                             bool fetchesNext, int64_t rows, bool fetchesRows, const IndirectOperands& operands,
+                             const Slot& slot) const {
   const GemmKernels& kernels = *spec_.kernels;
   const Part& part = parts_[problem];
   const Pass& pass = part.passes[passIndex];
@@ -187,15 +198,19 @@ void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, con
   const bool isLast = passIndex + 1 == part.passes.size();
 
   IndirectTile tile;
-  tile.columns = static_cast<int>(std::min(panelWidth_, spec_.columns - column));
+  tile.columns = static_cast<int>(std::min(panels * panelWidth_, spec_.columns - column));
   const bool narrow = tile.columns <= kernels.lanes;
-  const IndirectTileFn* family = narrow ? kernels.narrow : kernels.wide;
-  const int64_t step = std::min<int64_t>(narrow ? kernels.narrowRows : kernels.wideRows, part.mostTileRows);
+  const IndirectTileFn* family = panels == 2 ? kernels.pairs : narrow ? kernels.narrow : kernels.wide;
+  const int64_t step = std::min<int64_t>(panels == 2 ? kernels.pairRows
+                                         : narrow    ? kernels.narrowRows
+                                                     : kernels.wideRows,
+                                         part.mostTileRows);
   tile.rowStride = part.rowsPerBlock;
   tile.offset = part.copiesRows ? 0 : group * spec_.channels + pass.channel;
   tile.taps = pass.taps;
   tile.channels = pass.channels;
   tile.b = b;
+  tile.panelStride = part.depth * panelWidth_;
   tile.column = group * spec_.columns + column;
   tile.contiguous = part.consecutive && spec_.targetPixel == tile.columns;
   tile.bias = isFirst ? operands.bias : nullptr;
@@ -216,7 +231,7 @@ void IndirectGemm::runPanel(size_t problem, size_t passIndex, int64_t panel, con
   for (int64_t i = 0, m = 0; i < tiles;) {
     const int64_t count = least + (i >= higher ? 1 : 0);
     tile.tiles = std::min(most, (i < higher ? higher : tiles) - i);
-    if (fetchesB) tile.ahead[0] = nextPanel(problem, pass, panel + 1, i, tiles, operands);
+    if (fetchesB) tile.ahead[0] = nextPanels(problem, pass, panel + panels, panels, i, tiles, operands);
     if (fetchesRows) {
       const bool more = m + count < rows;
       tile.ahead[1] = {slot.rows[more ? m + count : m] + tile.offset, kLineFloats, more ? count : 0,
@@ -280,9 +295,10 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
       };
       // Of this task, or of the next one, which this thread runs too as a rule.
       const int64_t panelsAhead = part.passes.size() == 1 ? panels() : lastPanel;
-      for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-        runPanel(index, pass, panel, preparePanel(panel), panel + 1 < panelsAhead, count,
-                 fetchesRows && panel == firstPanel, operands, slot);
+      for (int64_t panel = firstPanel, taken = 0; panel < lastPanel; panel += taken) {
+        taken = isPair(range, panel, lastPanel, count, operands) ? 2 : 1;
+        runPanels(index, pass, panel, taken, preparePanel(panel), panel + taken < panelsAhead, count,
+                  fetchesRows && panel == firstPanel, operands, slot);
       }
     }
   }
@@ -295,12 +311,15 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
     return ceilDiv(parts_[i].rowTasks * rowsOf(i, operands.images), std::max<int64_t>(1, parts_[i].rows));
   };
   const int64_t threads = pool.threads();
+  const bool mayPair = spec_.kernels->pairRows > 0 && operands.packed != nullptr;
+  const int64_t pairs = ceilDiv(panels(), 2);
   // Those that pack read B in shorter pieces the more of them there are: no more than give each thread as many.
   const auto columnTasksOf = [&](size_t i) {
     const Part& part = parts_[i];
     const int64_t rowTasks = rowTasksOf(i);
     int64_t wanted = threads == 1 ? 1 : ceilDiv(kTasksPerThread * threads, std::max<int64_t>(1, rowTasks));
     if (spec_.packsInTasks) wanted = std::min(wanted, roundUp(part.columnTasks, threads / std::gcd(threads, rowTasks)));
+    if (mayPair && pairs * rowTasks >= threads) wanted = std::min(wanted, pairs);
     return std::clamp(wanted, part.columnTasks, part.mostColumnTasks);
   };
   int64_t tasks = 0;
@@ -315,8 +334,11 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
       const int64_t rows = rowsOf(i, operands.images);
       const int64_t row = task / columnTasks, column = task % columnTasks;
       const auto rowAt = [&](int64_t r) { return rows * r / rowTasks; };
-      runTask(i, rowAt(row), rowAt(row + 1), panels() * column / columnTasks, panels() * (column + 1) / columnTasks,
-              operands);
+      const auto panelAt = [&](int64_t c) {
+        if (mayPair && columnTasks <= pairs) return std::min(panels(), 2 * (pairs * c / columnTasks));
+        return panels() * c / columnTasks;
+      };
+      runTask(i, rowAt(row), rowAt(row + 1), panelAt(column), panelAt(column + 1), operands);
       return;
     }
   });

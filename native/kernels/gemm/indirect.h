@@ -139,12 +139,15 @@ class IndirectGemm {
                 const float* scale, const PackedPanels& packed) const;
   // Where a pass begins in a panel that pack() has packed.
   const float* packedPanel(const Part& part, const Pass& pass, int64_t panel, const float* packed) const;
-  Ahead nextPanel(size_t problem, const Pass& pass, int64_t panel, int64_t tile, int64_t tiles,
-                  const IndirectOperands& operands) const;
+  // Whether a tile may be as wide as this panel and the next one.
+  bool isPair(const Pass& pass, int64_t panel, int64_t lastPanel, int64_t rows, const IndirectOperands& operands) const;
+  Ahead nextPanels(size_t problem, const Pass& pass, int64_t panel, int64_t panels, int64_t tile, int64_t tiles,
+                   const IndirectOperands& operands) const;
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,
                const IndirectOperands& operands) const;
-  void runPanel(size_t problem, size_t pass, int64_t panel, const float* b, bool fetchesNext, int64_t rows,
-                bool fetchesRows, const IndirectOperands& operands, const Slot& slot) const;
+  // Of this panel, or of it and the next one.
+  void runPanels(size_t problem, size_t pass, int64_t panel, int64_t panels, const float* b, bool fetchesNext,
+                 int64_t rows, bool fetchesRows, const IndirectOperands& operands, const Slot& slot) const;
 
   IndirectSpec spec_;
   std::vector<Part> parts_;

@@ -26,6 +26,7 @@ constexpr int64_t kMostChunks = 16, kLeastChunkBlocks = 4;
 constexpr int64_t kMostSums = 4 * 128 * 128;  // channels times filters, of all chunks: 9 MB
 constexpr double kSerialFlops = 5e6;          // 50 us: a second thread is not woken for less
 constexpr double kTaskFlops = 2.5e6;
+constexpr int64_t kPanelsOfPairs = 4;  // from there on two of them stay together
 
 double ceilDiv(int64_t a, int64_t b) {
   const int64_t quotient = (a + b - 1) / b;
@@ -92,7 +93,8 @@ WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
     // Enough groups of panels for several threads, where the work is worth it.
     const int64_t panels = (work.columns + 2 * lanes - 1) / (2 * lanes);
     const double wanted = std::clamp(flops / static_cast<double>(blocks) / kTaskFlops, 1.0, 16.0);
-    layout.groupPanels = std::clamp<int64_t>(panels / static_cast<int64_t>(wanted), 1, mostPanels);
+    const int64_t leastPanels = work.kernels->pair != nullptr && panels >= kPanelsOfPairs ? 2 : 1;
+    layout.groupPanels = std::clamp<int64_t>(panels / static_cast<int64_t>(wanted), leastPanels, mostPanels);
   } else {
     layout.blocksPerTask = std::max<int64_t>(1, static_cast<int64_t>(kTaskFlops / flops * static_cast<double>(blocks)));
   }

@@ -54,13 +54,15 @@ struct WinogradScatter {
 };
 using WinogradScatterFn = void (*)(const WinogradScatter&);
 
-// m[i][n] = sum over k < depth of v[i][k] * u[k][n] for i < rows, n < width: whole vectors in u and m.
+// m[i][n] = sum over k < depth of v[i][k] * u[k][n] for i < rows, n < width: whole vectors in u and m. Two panels side
+// by side are as wide as both.
 struct WinogradProduct {
   const float* v;
   int64_t vStride;
   int64_t rows, depth;
   const float* u;
-  const float* next;  // a hint: as many floats as u has, which will be wanted soon
+  const float* next;    // a hint: as many floats as u has, which will be wanted soon
+  int64_t panelStride;  // from u to the second panel, and from next to that
   float* m;
   int64_t mStride;
   bool add;
@@ -119,6 +121,7 @@ struct WinogradKernels {
   int rows;  // of the register tile: a block of tiles is best a multiple of it
   WinogradMember two, four;
   WinogradProductFn wide, narrow;  // width 2 * lanes, lanes
+  WinogradProductFn pair;          // two wide panels; or null
   // The gradient of the filter, tiles of 4x4 only: there its filter is not the limit, and 2x2 has nothing to offer.
   WinogradGatherFn outputAdjoint;          // A dy A^T
   WinogradOuterFn wideOuter, narrowOuter;  // width 2 * lanes, lanes

@@ -4,6 +4,6 @@
 
 namespace striate {
 
-const WinogradKernels kWinogradAvx512 = winogradKernels<14, 8, 14>();
+const WinogradKernels kWinogradAvx512 = winogradKernels<14, 8, 14>(product<6, 4>);
 
 }  // namespace striate

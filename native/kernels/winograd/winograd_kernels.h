@@ -109,7 +109,8 @@ void outputTransform(const WinogradScatter& t) {
 
 template <int kRows, int kVecs>
 __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row, const float* next, int64_t step) {
-  constexpr int kWidth = kVecs * Vec::width;
+  constexpr int kPanelVecs = kVecs > 2 ? 2 : kVecs;
+  constexpr int kWidth = kPanelVecs * Vec::width;
   const float* v[kRows];
   repeat<kRows>(STRIATE_LAMBDA(int i) { v[i] = t.v + (row + i) * t.vStride; });
   float* m = t.m + row * t.mStride;
@@ -122,9 +123,10 @@ __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row
   const int64_t depth = t.depth;
 #pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k, u += kWidth, next += step) {
-    __builtin_prefetch(next, 0, 2);
+    repeat<kVecs / kPanelVecs>(STRIATE_LAMBDA(int panel) { __builtin_prefetch(next + panel * t.panelStride, 0, 2); });
     Vec b[kVecs];
-    repeat<kVecs>(STRIATE_LAMBDA(int n) { b[n] = Vec::load(u + n * Vec::width); });
+    repeat<kVecs>(
+        STRIATE_LAMBDA(int n) { b[n] = Vec::load(u + n / kPanelVecs * t.panelStride + n % kPanelVecs * Vec::width); });
     repeat<kRows>(STRIATE_LAMBDA(int i) {
       const Vec a = Vec::broadcastLoad(v[i] + k);
       repeat<kVecs>(STRIATE_LAMBDA(int n) { sum[i][n] = fma(a, b[n], sum[i][n]); });
@@ -153,7 +155,7 @@ STRIATE_INLINE void forEvenTiles(int64_t rows, const Tile& tile) {
 template <int kMost, int kVecs>
 void product(const WinogradProduct& t) {
   // The next panel comes in from L3 or memory while this one is multiplied: each tile of rows asks for its share.
-  const int64_t step = kVecs * Vec::width / ((t.rows + kMost - 1) / kMost);
+  const int64_t step = (kVecs > 2 ? 2 : kVecs) * Vec::width / ((t.rows + kMost - 1) / kMost);
   const float* next = t.next;
   forEvenTiles<kMost>(
       t.rows, STRIATE_LAMBDA(int64_t row, auto count) {
@@ -266,9 +268,10 @@ constexpr WinogradMember winogradMember() {
 
 // kWide and kNarrow: rows of the tiles of two vectors and of one.
 template <int kWide, int kNarrow, int kNarrowOuter>
-constexpr WinogradKernels winogradKernels() {
-  return {Vec::width,          kWide,         winogradMember<2>(), winogradMember<4>(),    product<kWide, 2>,
-          product<kNarrow, 1>, outputAdjoint, outer<kWide, 2>,     outer<kNarrowOuter, 1>, filterAdjoint};
+constexpr WinogradKernels winogradKernels(WinogradProductFn pair = nullptr) {
+  return {Vec::width,          kWide, winogradMember<2>(), winogradMember<4>(), product<kWide, 2>,
+          product<kNarrow, 1>, pair,  outputAdjoint,       outer<kWide, 2>,     outer<kNarrowOuter, 1>,
+          filterAdjoint};
 }
 
 }  // namespace

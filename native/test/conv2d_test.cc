@@ -73,6 +73,8 @@ TEST_CASE("conv2d: groups and depthwise with multipliers") {
       }
     }
   }
+  // Groups of two whole panels and a rest.
+  checkAll({.h = 7, .w = 6, .channels = 10, .filters = 194, .kernelW = 2, .groups = 2});
 }
 
 TEST_CASE("conv2d: 1x1, with and without strides") {

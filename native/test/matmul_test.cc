@@ -190,6 +190,34 @@ TEST_CASE("matmul: several tasks, panels and passes") {
   check({.m = 20, .n = 790, .k = 1008, .constant = true, .gap = 16});
 }
 
+// On avx512 a tile is as wide as two whole panels where there are rows enough for tiles of five and six.
+TEST_CASE("matmul: two panels side by side") {
+  for (int64_t m : {23, 24, 25, 26, 29, 30, 31, 49}) {
+    for (int64_t n : {63, 64, 65, 80, 96, 97, 128, 150}) {
+      for (int64_t k : {1, 15, 16, 17, 40}) check({.m = m, .n = n, .k = k, .constant = true, .scale = n % 2 == 1});
+    }
+  }
+  for (int activation = 0; activation < 6; ++activation) {
+    for (int with = 0; with < 4; ++with) {
+      check({.m = 31,
+             .n = 130,
+             .k = 33,
+             .rows = with == 3 ? 27 : 31,
+             .bias = (with & 1) != 0,
+             .residual = (with & 2) != 0,
+             .constant = true,
+             .activation = activation,
+             .gap = with});
+    }
+  }
+  // The deepest, one too deep, and two passes; columns of several tasks, of which each begins with a pair.
+  for (int64_t k : {1152, 1153, 2100}) {
+    check({.m = 40, .n = 70, .k = k, .bias = true, .residual = true, .constant = true, .activation = 1});
+  }
+  check({.m = 50, .n = 512, .k = 400, .bias = true, .constant = true});
+  check({.m = 50, .n = 509, .k = 400, .transposeB = true, .constant = true});
+}
+
 TEST_CASE("matmul: what verify refuses") {
   Tensor a({4, 3}), b({3, 5}, {false}), y({4, 5}), none;
   const auto refused = [&](Tensor& a, Tensor& b, Tensor& bias, Tensor& residual, Tensor& y,

@@ -107,12 +107,10 @@ struct GemmKernels {
   // written past the last pixel of a plane.
   void (*packPlanes)(const float* const* rows, int64_t offset, int64_t pixels, int64_t channels, int planeRows,
                      int64_t planeStride, float* planes);
-  // Tiles as wide as two whole wide panels, of kLeastPairRows rows to pairRows; 0 where there are none.
+  // Tiles as wide as two whole wide panels; pairRows is 0 where there are none, entries of few rows are null.
   int pairRows = 0;
   IndirectTileFn pairs[kMaxTileRows] = {};
 };
-
-inline constexpr int kLeastPairRows = 5;
 
 extern const GemmKernels kGemmSse2;
 extern const GemmKernels kGemmAvx2;

@@ -30,7 +30,8 @@ constexpr int64_t kTargetBeyondL2 = 256 << 10;
 // 1.05; ResNet-50 1.01 to 1.03.
 constexpr int64_t kBBeyondL2 = 192 << 10;
 
-// Of tiles as wide as two panels: of fewer rows some tiles would be too low, of more terms the panels leave L2.
+// Of tiles as wide as two panels: fewer rows would not make tiles of five and six, more terms leave L2 (2048: 7x7
+// images lose 5 to 10 %).
 constexpr int64_t kLeastRowsOfPairs = 24, kMostDepthOfPairs = 1152;
 constexpr int64_t kTasksPerThread = 4;  // so that one that is slower does less; of 2, 196 rows lose 6 %
 
@@ -242,6 +243,7 @@ void IndirectGemm::runPanels(size_t problem, size_t passIndex, int64_t panel, in
     tile.residual = !isFirst                       ? const_cast<const float* const*>(slot.target) + m
                     : operands.residual != nullptr ? slot.residual + m
                                                    : nullptr;
+    assert(family[count - 1] != nullptr);
     family[count - 1](tile);
     i += tile.tiles;
     m += tile.tiles * count;
@@ -312,14 +314,14 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
   };
   const int64_t threads = pool.threads();
   const bool mayPair = spec_.kernels->pairRows > 0 && operands.packed != nullptr;
-  const int64_t pairs = ceilDiv(panels(), 2);
-  // Those that pack read B in shorter pieces the more of them there are: no more than give each thread as many.
+  // Those that pack read B in shorter pieces the more of them there are: no more than give each thread as many. Nor
+  // more than leave each a pair of panels.
   const auto columnTasksOf = [&](size_t i) {
     const Part& part = parts_[i];
-    const int64_t rowTasks = rowTasksOf(i);
+    const int64_t rowTasks = rowTasksOf(i), even = threads / std::gcd(threads, rowTasks), pairs = panels() / 2;
     int64_t wanted = threads == 1 ? 1 : ceilDiv(kTasksPerThread * threads, std::max<int64_t>(1, rowTasks));
-    if (spec_.packsInTasks) wanted = std::min(wanted, roundUp(part.columnTasks, threads / std::gcd(threads, rowTasks)));
-    if (mayPair && pairs * rowTasks >= threads) wanted = std::min(wanted, pairs);
+    if (spec_.packsInTasks) wanted = std::min(wanted, roundUp(part.columnTasks, even));
+    if (mayPair && pairs >= even) wanted = std::min(wanted, pairs / even * even);
     return std::clamp(wanted, part.columnTasks, part.mostColumnTasks);
   };
   int64_t tasks = 0;
@@ -334,11 +336,8 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
       const int64_t rows = rowsOf(i, operands.images);
       const int64_t row = task / columnTasks, column = task % columnTasks;
       const auto rowAt = [&](int64_t r) { return rows * r / rowTasks; };
-      const auto panelAt = [&](int64_t c) {
-        if (mayPair && columnTasks <= pairs) return std::min(panels(), 2 * (pairs * c / columnTasks));
-        return panels() * c / columnTasks;
-      };
-      runTask(i, rowAt(row), rowAt(row + 1), panelAt(column), panelAt(column + 1), operands);
+      runTask(i, rowAt(row), rowAt(row + 1), panels() * column / columnTasks, panels() * (column + 1) / columnTasks,
+              operands);
       return;
     }
   });

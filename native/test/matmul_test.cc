@@ -192,9 +192,9 @@ TEST_CASE("matmul: several tasks, panels and passes") {
 
 // On avx512 a tile is as wide as two whole panels where there are rows enough for tiles of five and six.
 TEST_CASE("matmul: two panels side by side") {
-  for (int64_t m : {23, 24, 25, 26, 29, 30, 31, 49}) {
-    for (int64_t n : {63, 64, 65, 80, 96, 97, 128, 150}) {
-      for (int64_t k : {1, 15, 16, 17, 40}) check({.m = m, .n = n, .k = k, .constant = true, .scale = n % 2 == 1});
+  for (int64_t m : {23, 24, 25, 29, 31, 49}) {
+    for (int64_t n : {63, 64, 65, 96, 97, 150}) {
+      for (int64_t k : {1, 16, 35}) check({.m = m, .n = n, .k = k, .constant = true, .scale = n % 2 == 1});
     }
   }
   for (int activation = 0; activation < 6; ++activation) {

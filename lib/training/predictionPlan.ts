@@ -7,8 +7,8 @@ import { buildProgram } from "./plans.js";
  * What a CPU's last level of cache keeps beside all else, in bytes: the results that steps pass to each other, and the
  * parameters, which each run reads anew. With images few enough at a time, layers find there what the ones before them wrote.
  * Of 8 images on a Xeon of 2019 (L3 shared with others, memory 10 GB/s), one thread and two: MobileNetV2 by twos 1.06 and
- * 1.13 x as fast, SqueezeNet by threes 1.15 and 1.2. Where parameters come from memory, more images a run are worth more:
- * GoogLeNet (25 MiB) and ResNet-18 (45) lost 5 to 10 % by threes, ResNet-50 as much by ones.
+ * 1.13 x as fast, SqueezeNet by threes 1.19 and 1.19. Where parameters come from memory, more images a run are worth more:
+ * GoogLeNet (25 MiB) by threes lost 4 and 14 %, ResNet-18 (45) by twos 4 and 2, ResNet-50 (98) by ones 10 on one thread.
  */
 const mostResults = 12 * 2 ** 20;
 const mostParameters = 16 * 2 ** 20;

@@ -10,6 +10,7 @@
 #pragma once
 #include "kernels/gemm/gemm.h"
 #include "simd/epilogue.h"
+#include "simd/panel.h"
 #include "simd/unroll.h"
 
 namespace striate {
@@ -64,8 +65,7 @@ __attribute__((noinline)) void fetchTarget(const IndirectTile& t, int64_t row, i
 template <int kRows, int kVecs>
 struct Accumulators {
   static constexpr int kWidth = kVecs * Vec::width;
-  static constexpr int kPanelVecs = kVecs > 2 ? 2 : kVecs;  // of a panel of B
-  static constexpr int kPanelWidth = kPanelVecs * Vec::width;
+  static constexpr int kPanelWidth = kPanelVecs<kVecs> * Vec::width;
   Vec at[kRows][kVecs];
 
   template <class F>
@@ -77,8 +77,9 @@ struct Accumulators {
   template <class F>
   STRIATE_INLINE void multiplyAdd(const F& loadA, const float* b, int64_t panelStride = 0) {
     Vec bv[kVecs];
-    repeat<kVecs>(
-        STRIATE_LAMBDA(int v) { bv[v] = Vec::load(b + v / kPanelVecs * panelStride + v % kPanelVecs * Vec::width); });
+    repeat<kVecs>(STRIATE_LAMBDA(int v) {
+      bv[v] = Vec::load(b + v / kPanelVecs<kVecs> * panelStride + v % kPanelVecs<kVecs> * Vec::width);
+    });
     repeat<kRows>(STRIATE_LAMBDA(int m) {
       const Vec av = loadA(m);
       repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = fma(av, bv[v], at[m][v]); });

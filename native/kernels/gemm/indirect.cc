@@ -160,8 +160,8 @@ const float* IndirectGemm::packedPanel(const Part& part, const Pass& pass, int64
 bool IndirectGemm::isPair(const Pass& pass, int64_t panel, int64_t lastPanel, int64_t rows,
                           const IndirectOperands& operands) const {
   const int64_t within = panel % panelsPerGroup();
-  return spec_.kernels->pairRows > 0 && operands.packed != nullptr && panel + 1 < lastPanel &&
-         (within + 2) * panelWidth_ <= spec_.columns && rows >= kLeastRowsOfPairs && pass.depth() <= kMostDepthOfPairs;
+  return mayPair(operands) && panel + 1 < lastPanel && (within + 2) * panelWidth_ <= spec_.columns &&
+         rows >= kLeastRowsOfPairs && pass.depth() <= kMostDepthOfPairs;
 }
 
 // The share of tile `tile` of `tiles` in the next panel of B: of the packed one, or of the runs of channels, one for
@@ -313,7 +313,6 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
     return ceilDiv(parts_[i].rowTasks * rowsOf(i, operands.images), std::max<int64_t>(1, parts_[i].rows));
   };
   const int64_t threads = pool.threads();
-  const bool mayPair = spec_.kernels->pairRows > 0 && operands.packed != nullptr;
   // Those that pack read B in shorter pieces the more of them there are: no more than give each thread as many. Nor
   // more than leave each a pair of panels.
   const auto columnTasksOf = [&](size_t i) {
@@ -321,7 +320,7 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
     const int64_t rowTasks = rowTasksOf(i), even = threads / std::gcd(threads, rowTasks), pairs = panels() / 2;
     int64_t wanted = threads == 1 ? 1 : ceilDiv(kTasksPerThread * threads, std::max<int64_t>(1, rowTasks));
     if (spec_.packsInTasks) wanted = std::min(wanted, roundUp(part.columnTasks, even));
-    if (mayPair && pairs >= even) wanted = std::min(wanted, pairs / even * even);
+    if (mayPair(operands) && pairs >= even) wanted = std::min(wanted, pairs / even * even);
     return std::clamp(wanted, part.columnTasks, part.mostColumnTasks);
   };
   int64_t tasks = 0;

@@ -139,7 +139,10 @@ class IndirectGemm {
                 const float* scale, const PackedPanels& packed) const;
   // Where a pass begins in a panel that pack() has packed.
   const float* packedPanel(const Part& part, const Pass& pass, int64_t panel, const float* packed) const;
-  // Whether a tile may be as wide as this panel and the next one.
+  // Whether tiles may be two panels wide: of any, and of this panel and the next one.
+  bool mayPair(const IndirectOperands& operands) const {
+    return spec_.kernels->pairRows > 0 && operands.packed != nullptr;
+  }
   bool isPair(const Pass& pass, int64_t panel, int64_t lastPanel, int64_t rows, const IndirectOperands& operands) const;
   Ahead nextPanels(size_t problem, const Pass& pass, int64_t panel, int64_t panels, int64_t tile, int64_t tiles,
                    const IndirectOperands& operands) const;

@@ -4,6 +4,7 @@
 #include "kernels/winograd/winograd.h"
 #include "simd/epilogue.h"
 #include "simd/lanes.h"
+#include "simd/panel.h"
 
 namespace striate {
 namespace {
@@ -109,8 +110,7 @@ void outputTransform(const WinogradScatter& t) {
 
 template <int kRows, int kVecs>
 __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row, const float* next, int64_t step) {
-  constexpr int kPanelVecs = kVecs > 2 ? 2 : kVecs;
-  constexpr int kWidth = kPanelVecs * Vec::width;
+  constexpr int kInPanel = kPanelVecs<kVecs>, kWidth = kInPanel * Vec::width;
   const float* v[kRows];
   repeat<kRows>(STRIATE_LAMBDA(int i) { v[i] = t.v + (row + i) * t.vStride; });
   float* m = t.m + row * t.mStride;
@@ -123,10 +123,10 @@ __attribute__((noinline)) void productRows(const WinogradProduct& t, int64_t row
   const int64_t depth = t.depth;
 #pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k, u += kWidth, next += step) {
-    repeat<kVecs / kPanelVecs>(STRIATE_LAMBDA(int panel) { __builtin_prefetch(next + panel * t.panelStride, 0, 2); });
+    repeat<kVecs / kInPanel>(STRIATE_LAMBDA(int panel) { __builtin_prefetch(next + panel * t.panelStride, 0, 2); });
     Vec b[kVecs];
     repeat<kVecs>(
-        STRIATE_LAMBDA(int n) { b[n] = Vec::load(u + n / kPanelVecs * t.panelStride + n % kPanelVecs * Vec::width); });
+        STRIATE_LAMBDA(int n) { b[n] = Vec::load(u + n / kInPanel * t.panelStride + n % kInPanel * Vec::width); });
     repeat<kRows>(STRIATE_LAMBDA(int i) {
       const Vec a = Vec::broadcastLoad(v[i] + k);
       repeat<kVecs>(STRIATE_LAMBDA(int n) { sum[i][n] = fma(a, b[n], sum[i][n]); });
@@ -155,7 +155,7 @@ STRIATE_INLINE void forEvenTiles(int64_t rows, const Tile& tile) {
 template <int kMost, int kVecs>
 void product(const WinogradProduct& t) {
   // The next panel comes in from L3 or memory while this one is multiplied: each tile of rows asks for its share.
-  const int64_t step = (kVecs > 2 ? 2 : kVecs) * Vec::width / ((t.rows + kMost - 1) / kMost);
+  const int64_t step = kPanelVecs<kVecs> * Vec::width / ((t.rows + kMost - 1) / kMost);
   const float* next = t.next;
   forEvenTiles<kMost>(
       t.rows, STRIATE_LAMBDA(int64_t row, auto count) {

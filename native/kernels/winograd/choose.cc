@@ -1,5 +1,7 @@
 // Constants of the model: Zen 4 (avx2, 110 to 118 GFLOP/s), one thread, measured part by part on the shapes of conv.h.
-// On sse2 the same instructions do half the lanes, and a multiplication with its addition is two.
+// On sse2 the same instructions do half the lanes, and a multiplication with its addition is two. For server cores of
+// Intel those of an Xeon (family 6, model 85), measured in rows of layers whose filters come from memory, as a model's
+// do.
 #include "kernels/winograd/choose.h"
 
 #include <algorithm>
@@ -7,12 +9,17 @@
 namespace striate {
 namespace {
 
-constexpr double kCyclesPerNanosecond = 3.6;
 constexpr double kProductEfficiency = 0.93;  // of a register tile, its stores included
 constexpr double kTileCycles = 25;           // to begin and end one
 constexpr double kCacheBytes = 12e6;         // of a filter that a second visit finds in L3
 constexpr double kCacheSpeed = 25;           // bytes per nanosecond that are hidden behind the products
 constexpr double kMemorySpeed = 14;
+// Where L3 is far, and cores are many, one core gets less from memory. Edges 4 and 2, ms for one image, one thread: 192
+// channels at 14x14 0.61 and 0.56, 256 1.06 and 0.97, 512 4.2 and 3.7 (on two threads 2.2 and 2.0); at 28x28 256 2.9
+// and 3.9, 512 10 and 15. Implicit: 512 at 7x7 2.05, edge 2 1.78.
+constexpr double kFarMemorySpeed = 9.5;
+constexpr double kFarCacheBytes = 4e6;  // of a filter that stays in L3 beside those of other layers
+constexpr double kFarShown = 0.4;       // of that time, beside the implicit product
 // Of a filter that is transformed at each run, bytes per nanosecond: as a whole, when it is written and read again past
 // L2; by the tasks that use it, whose time is that of reading lines pages apart (Xeon; 512 channels at 7x7: 4.5 ms).
 constexpr double kPackSpeed = 4;
@@ -33,19 +40,28 @@ double ceilDiv(int64_t a, int64_t b) {
   return static_cast<double>(quotient);
 }
 
+double cyclesPerNanosecond() { return hasFarL3() ? 2.4 : 3.6; }
+
 // Cycles of the products of `rows` rows with all columns, per k. A tile of few rows waits for its additions.
 double productCycles(const WinogradWork& work, int64_t rows, int64_t depth) {
   const int64_t lanes = work.kernels->lanes;
   const bool narrow = (work.columns - 1) % (2 * lanes) + 1 <= lanes;
   const double panels = ceilDiv(work.columns, 2 * lanes) - (narrow ? 0.5 : 0);
   const double tiles = ceilDiv(rows, work.kernels->rows);
-  const double perTile = std::max(4.0, static_cast<double>(rows) / tiles) * (lanes == 8 ? 1 : 2);
+  const bool halfSpeed = lanes == 4 || (lanes == 16 && !hasFarL3());
+  const double perTile = std::max(4.0, static_cast<double>(rows) / tiles) * (halfSpeed ? 2 : 1);
   return tiles * panels * (perTile * static_cast<double>(depth) / kProductEfficiency + kTileCycles);
 }
 
 double streamNanoseconds(double bytes, double visits) {
   if (bytes <= kNearBytes) return 0;
   return bytes * visits / (bytes <= kCacheBytes ? kCacheSpeed : kMemorySpeed);
+}
+
+// Of a filter, which other layers' may have driven out since the last run.
+double filterNanoseconds(double bytes, double visits) {
+  if (!hasFarL3() || bytes <= kFarCacheBytes) return streamNanoseconds(bytes, visits);
+  return bytes / kFarMemorySpeed + bytes * (visits - 1) / kCacheSpeed;
 }
 
 double plainBytes(const WinogradWork& work) { return 36.0 * static_cast<double>(work.channels * work.columns); }
@@ -64,10 +80,10 @@ double transformCycles(const WinogradWork& work, int edge, int64_t tiles) {
 
 double implicitNanoseconds(const WinogradWork& work) {
   const int64_t rows = work.images * work.targetH * work.targetW;
-  const double compute = productCycles(work, rows, 9 * work.channels) / kCyclesPerNanosecond;
-  const double bytes = plainBytes(work);
+  const double compute = productCycles(work, rows, 9 * work.channels) / cyclesPerNanosecond();
+  const double bytes = plainBytes(work), stream = filterNanoseconds(bytes, 1);
   const double pack = work.constant && bytes <= static_cast<double>(work.budget) ? 0 : bytes / 5;
-  return std::max(compute, streamNanoseconds(bytes, 1)) + pack;
+  return (hasFarL3() ? compute + kFarShown * stream : std::max(compute, stream)) + pack;
 }
 
 WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
@@ -108,13 +124,13 @@ WinogradChoice winogradChoice(const WinogradWork& work, int edge) {
   const double products = static_cast<double>(points * blocks) * productCycles(work, layout.blockTiles, work.channels) *
                           static_cast<double>(tiles) / static_cast<double>(blocks * layout.blockTiles);
   const double pack = static_cast<double>(work.channels) * columns / static_cast<double>(lanes) *
-                          (edge == 4 ? 110 : 50) / kCyclesPerNanosecond +
+                          (edge == 4 ? 110 : 50) / cyclesPerNanosecond() +
                       (layout.packsInTasks  ? plainBytes(work) / kNearPackSpeed
                        : bytes > kNearBytes ? bytes / kPackSpeed
                                             : 0);
-  choice.nanoseconds = std::max(products / kCyclesPerNanosecond,
-                                layout.packsInTasks ? 0 : streamNanoseconds(bytes, static_cast<double>(blocks))) +
-                       transformCycles(work, edge, tiles) / kCyclesPerNanosecond + (choice.keeps ? 0 : pack);
+  choice.nanoseconds = std::max(products / cyclesPerNanosecond(),
+                                layout.packsInTasks ? 0 : filterNanoseconds(bytes, static_cast<double>(blocks))) +
+                       transformCycles(work, edge, tiles) / cyclesPerNanosecond() + (choice.keeps ? 0 : pack);
   return choice;
 }
 
@@ -140,13 +156,13 @@ double winogradFilterNanoseconds(const WinogradWork& work) {
       36 * (productCycles(work, work.channels, tiles) + blocks * productCycles(work, work.channels, 12));
   const double sums = 36 * 4.0 * static_cast<double>(work.channels * work.columns) * (blocks > 1 ? 2 * blocks : 0);
   const double adjoint = ceilDiv(work.columns, work.kernels->lanes) * static_cast<double>(work.channels) * 60;
-  return (outer + transformCycles(work, 4, tiles) + adjoint) / kCyclesPerNanosecond +
+  return (outer + transformCycles(work, 4, tiles) + adjoint) / cyclesPerNanosecond() +
          streamNanoseconds(sums / blocks, 0.3 * blocks);
 }
 
 double overPixelsNanoseconds(const WinogradWork& work) {
   const int64_t pixels = work.images * work.targetH * work.targetW;
-  return 9 * productCycles(work, work.channels, pixels) / kCyclesPerNanosecond;
+  return 9 * productCycles(work, work.channels, pixels) / cyclesPerNanosecond();
 }
 
 }  // namespace striate

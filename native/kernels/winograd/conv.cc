@@ -45,8 +45,8 @@
 // transform costs are its 36 stores past L1, 370 cycles a vector.
 //
 // Choice (choose.cc). F(2x2) wins only where its smaller filter matters: few tiles of many channels (one image of 7x7
-// and 512 channels), or where the transformed filter of F(4x4) does not fit the budget. The implicit product wins below
-// 4 million operations.
+// and 512 channels; where memory is slow beside products also of 14x14 and 256, see there), or where the transformed
+// filter of F(4x4) does not fit the budget. The implicit product wins below 4 million operations.
 //
 // Error. With u = 2^-24 and n <= channels + 31 roundings on a path,
 //   |error of y| <= n u |A^T| [ sum over c of (|G| |g_c| |G^T|) . (|B^T| |d_c| |B|) ] |A|

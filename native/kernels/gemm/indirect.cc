@@ -30,9 +30,6 @@ constexpr int64_t kTargetBeyondL2 = 256 << 10;
 // 1.05; ResNet-50 1.01 to 1.03.
 constexpr int64_t kBBeyondL2 = 192 << 10;
 
-// Of tiles as wide as two panels: fewer rows would not make tiles of five and six, more terms leave L2 (2048: 7x7
-// images lose 5 to 10 %).
-constexpr int64_t kLeastRowsOfPairs = 24, kMostDepthOfPairs = 1152;
 constexpr int64_t kTasksPerThread = 4;  // so that one that is slower does less; of 2, 196 rows lose 6 %
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -157,11 +154,9 @@ const float* IndirectGemm::packedPanel(const Part& part, const Pass& pass, int64
          (pass.tap * spec_.channels + pass.channel) * widthOf(panel);
 }
 
-bool IndirectGemm::isPair(const Pass& pass, int64_t panel, int64_t lastPanel, int64_t rows,
-                          const IndirectOperands& operands) const {
+bool IndirectGemm::isPair(int64_t panel, int64_t lastPanel, int64_t rows) const {
   const int64_t within = panel % panelsPerGroup();
-  return mayPair(operands) && panel + 1 < lastPanel && (within + 2) * panelWidth_ <= spec_.columns &&
-         rows >= kLeastRowsOfPairs && pass.depth() <= kMostDepthOfPairs;
+  return mayPair() && panel + 1 < lastPanel && (within + 2) * panelWidth_ <= spec_.columns && rows >= kLeastRowsOfPairs;
 }
 
 // The share of tile `tile` of `tiles` in the next panel of B: of the packed one, or of the runs of channels, one for
@@ -298,7 +293,7 @@ void IndirectGemm::runTask(size_t index, int64_t firstRow, int64_t lastRow, int6
       // Of this task, or of the next one, which this thread runs too as a rule.
       const int64_t panelsAhead = part.passes.size() == 1 ? panels() : lastPanel;
       for (int64_t panel = firstPanel, taken = 0; panel < lastPanel; panel += taken) {
-        taken = isPair(range, panel, lastPanel, count, operands) ? 2 : 1;
+        taken = isPair(panel, lastPanel, count) ? 2 : 1;
         runPanels(index, pass, panel, taken, preparePanel(panel), panel + taken < panelsAhead, count,
                   fetchesRows && panel == firstPanel, operands, slot);
       }
@@ -320,7 +315,7 @@ void IndirectGemm::run(ThreadPool& pool, const IndirectOperands& operands) const
     const int64_t rowTasks = rowTasksOf(i), even = threads / std::gcd(threads, rowTasks), pairs = panels() / 2;
     int64_t wanted = threads == 1 ? 1 : ceilDiv(kTasksPerThread * threads, std::max<int64_t>(1, rowTasks));
     if (spec_.packsInTasks) wanted = std::min(wanted, roundUp(part.columnTasks, even));
-    if (mayPair(operands) && pairs >= even) wanted = std::min(wanted, pairs / even * even);
+    if (mayPair() && pairs >= even) wanted = std::min(wanted, pairs / even * even);
     return std::clamp(wanted, part.columnTasks, part.mostColumnTasks);
   };
   int64_t tasks = 0;

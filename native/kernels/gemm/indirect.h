@@ -109,6 +109,8 @@ class IndirectGemm {
     float* copies;  // of the source's rows
   };
 
+  static constexpr int64_t kLeastRowsOfPairs = 24;  // fewer would not make tiles of five and six
+
   int64_t panelsPerGroup() const { return (spec_.columns + panelWidth_ - 1) / panelWidth_; }
   int64_t panels() const { return panelsPerGroup() * spec_.groups; }
   int64_t rowsOf(size_t problem, int64_t images) const {
@@ -140,10 +142,10 @@ class IndirectGemm {
   // Where a pass begins in a panel that pack() has packed.
   const float* packedPanel(const Part& part, const Pass& pass, int64_t panel, const float* packed) const;
   // Whether tiles may be two panels wide: of any, and of this panel and the next one.
-  bool mayPair(const IndirectOperands& operands) const {
-    return spec_.kernels->pairRows > 0 && operands.packed != nullptr;
+  bool mayPair() const {
+    return spec_.kernels->pairRows > 0 && spec_.columns >= 2 * panelWidth_ && !spec_.packsInTasks;
   }
-  bool isPair(const Pass& pass, int64_t panel, int64_t lastPanel, int64_t rows, const IndirectOperands& operands) const;
+  bool isPair(int64_t panel, int64_t lastPanel, int64_t rows) const;
   Ahead nextPanels(size_t problem, const Pass& pass, int64_t panel, int64_t panels, int64_t tile, int64_t tiles,
                    const IndirectOperands& operands) const;
   void runTask(size_t problem, int64_t firstRow, int64_t lastRow, int64_t firstPanel, int64_t lastPanel,

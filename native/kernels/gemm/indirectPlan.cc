@@ -19,6 +19,11 @@ namespace {
 // came: 512 channels of 3x3 in passes of three taps 1.17 to 1.26 times as fast (Intel Xeon, family 6, model 85), by 16
 // columns in two passes 1.08 to 1.15.
 constexpr int64_t kMostPanelFloats = 64 << 10;
+// Of two panels side by side twice that were too much for L2, and one at a time is slower: 2048 terms by 512 columns in
+// two passes, on the same Xeon, 49 rows 1.06 times as fast (B in memory 1.10), 98 1.15, 196 1.15 (two threads 1.18),
+// 392 1.18; 3x3 of 256 channels to 14x14 at stride 2 1.06, of 512 to 7x7 0.97, 8 images 1.14. 768 and 512 terms: the
+// same to 4 % more here, 3 % less with 1024.
+constexpr int64_t kMostDepthOfPairs = 1152;
 constexpr int64_t kReusedDepth = 512;  // where very many rows share a panel, so that a block of them stays in L2
 constexpr int64_t kManyRows = 192, kVeryManyRows = 512;
 // Of B; more does not stay in L2. It was read for every 48 rows: on an Intel Xeon (family 6, model 85; L3 gives 20
@@ -136,7 +141,9 @@ void IndirectGemm::planPasses(Part& part, int64_t taps, int64_t rows) const {
     part.passes.push_back({0, 0, 0, 0});
     return;
   }
-  int64_t most = spec_.packsInTasks ? kMostDepthInTask : kMostPanelFloats / panelWidth_;
+  int64_t most = spec_.packsInTasks                       ? kMostDepthInTask
+                 : mayPair() && rows >= kLeastRowsOfPairs ? kMostDepthOfPairs
+                                                          : kMostPanelFloats / panelWidth_;
   if (spec_.packsInTasks && packsRows()) {
     most = std::min(most, kPackedFloats / std::min(panels() * panelWidth_, kMostPackedColumns));
   }

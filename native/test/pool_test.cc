@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "test/with_threads.h"
 
 #if defined(__linux__)
 #include <sys/resource.h>
@@ -24,12 +25,7 @@
 namespace striate {
 namespace {
 
-// Restores the size of the pool: other tests share it.
-struct WithThreads {
-  explicit WithThreads(int threads) { REQUIRE(ThreadPool::instance().setThreads(threads).ok()); }
-  ~WithThreads() { (void)ThreadPool::instance().setThreads(before).ok(); }
-  int before = ThreadPool::instance().threads();
-};
+using test::WithThreads;
 
 struct CountingJob : ThreadPool::Job {
   explicit CountingJob(int n) : number(n) {}

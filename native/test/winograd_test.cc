@@ -13,6 +13,7 @@
 #include "test/isa.h"
 #include "test/op_fixture.h"
 #include "test/winograd_bound.h"
+#include "test/with_threads.h"
 
 namespace striate::test {
 namespace {
@@ -76,18 +77,27 @@ double worstError(const Trial& trial, int edge, const Values& values, const Weig
   operands.scratch = scratch.data();
   conv.run(pool, operands);
 
+  std::vector<float> again = floats(static_cast<int64_t>(y.size()));
+  operands.target = again.data();
+  for (int threads :
+       trial.shared ? std::vector<int>{1, 3, 5} : std::vector<int>{}) {  // cut and shared as that asks for
+    const WithThreads with(std::min(threads, ThreadPool::maxSlots()));
+    std::fill(again.begin(), again.end(), std::nanf(""));
+    conv.run(pool, operands);
+    REQUIRE(std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) == 0);
+  }
+
   // Tasks that transform the filter for themselves, a part of its channels at a time, give the same bits.
   spec.layout.packsInTasks = spec.layout.shared = true;
   spec.layout.blockTiles = trial.images * spec.tilesPerImage();
   spec.layout.groupPanels = 1;
   const WinogradConv inTasks(spec);
-  std::vector<float> again = floats(static_cast<int64_t>(y.size()));
   std::vector<std::byte> own(inTasks.scratchBytes(), std::byte{0xff});
   operands.packed = nullptr;
   operands.filter = filter.data();
   operands.scale = trial.scaled ? scale.data() : nullptr;
-  operands.target = again.data();
   operands.scratch = own.data();
+  std::fill(again.begin(), again.end(), std::nanf(""));
   inTasks.run(pool, operands);
   REQUIRE(std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) == 0);
 
@@ -196,10 +206,14 @@ TEST_CASE("winograd: blocks and groups that do not divide the work") {
     for (int64_t group : {1, 2, 3, 9})
       checkBoth({.images = 3, .h = 10, .w = 9, .columns = 50, .blockTiles = block, .groupPanels = group});
   }
-  // So many columns that each of up to four threads gathers the tiles of a shared block for itself.
+  // Filters too large for threads to take tiles of their own; of so many columns that each of up to four threads
+  // gathers the tiles of a shared block for itself, and of fewer.
   for (int64_t block : {5, 100}) {
-    for (int64_t group : {1, 3})
-      checkBoth({.images = 2, .h = 10, .w = 9, .columns = 330, .blockTiles = block, .groupPanels = group});
+    for (int64_t group : {1, 3}) {
+      checkBoth(
+          {.images = 2, .h = 10, .w = 9, .channels = 33, .columns = 330, .blockTiles = block, .groupPanels = group});
+    }
+    checkBoth({.images = 2, .h = 10, .w = 9, .channels = 150, .columns = 70, .blockTiles = block});
   }
 }
 

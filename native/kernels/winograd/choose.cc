@@ -31,7 +31,7 @@ constexpr int64_t kLeastBlocks = 8;  // of threads' own; fewer are shared
 constexpr int64_t kSumTiles = 64;    // of a block where tiles are summed over: 24 to 96 differ by 5 %
 constexpr int64_t kMostChunks = 16, kLeastChunkBlocks = 4;
 constexpr int64_t kMostSums = 4 * 128 * 128;  // channels times filters, of all chunks: 9 MB
-constexpr double kSerialFlops = 5e6;          // 50 us: a second thread is not woken for less
+constexpr double kSerialFlops = 2e6;          // 15 to 30 us: less stays on one thread
 constexpr double kTaskFlops = 2.5e6;
 constexpr int64_t kPanelsOfPairs = 4;  // from there on two of them stay together
 

@@ -8,35 +8,28 @@ import type { FormResult, MeasureOptions, Row } from "./row.js";
 import { summarize } from "./statistics.js";
 
 const dist = new URL("../../dist/index.js", import.meta.url).href;
+const importOnce = fileURLToPath(new URL("importOnce.mjs", import.meta.url));
 
 /** @param repeats fresh processes of each */
 export function measureImport(work: ImportWork, repeats: number, options: MeasureOptions): Row {
-  const scripts: { role: Role; contender: ContenderName; script: string }[] = [
-    { role: "ours", contender: "striate", script: importScript(dist, work.addon ? "backendInfo" : undefined) },
+  const imports: { role: Role; contender: ContenderName; what: string[] }[] = [
+    { role: "ours", contender: "striate", what: work.addon ? [dist, "backendInfo"] : [dist] },
   ];
   if (options.isThere("onnxruntime")) {
-    const script = importScript(pathOf("onnxruntime-node"));
-    scripts.push({ role: "peer", contender: "onnxruntime", script });
+    imports.push({ role: "peer", contender: "onnxruntime", what: [pathOf("onnxruntime-node")] });
   }
-  const times = scripts.map((): number[] => []);
+  const times = imports.map((): number[] => []);
   for (let round = 0; round < repeats; round++) {
-    scripts.forEach(({ script }, i) => {
-      const printed = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" });
+    imports.forEach(({ what }, i) => {
+      const printed = execFileSync(process.execPath, [importOnce, ...what], { encoding: "utf8" });
       times[i]!.push(Number(printed));
     });
   }
-  const forms = scripts.map(({ role, contender }, i): FormResult => {
+  const forms = imports.map(({ role, contender }, i): FormResult => {
     const timing = summarize(Float64Array.from(times[i]!));
     return { role, contender, description: contender, repeats: 1, explained: undefined, ...timing };
   });
   return { work, threads: 1, flops: 0, bytes: 0, judge: "", forms, fmaPeak: undefined };
-}
-
-/** Prints the milliseconds that an import takes, with a first call that makes it load its addon. */
-function importScript(module: string, call?: string): string {
-  const use = call === undefined ? "" : `loaded.${call}();`;
-  return `const start = performance.now(); const loaded = await import(${JSON.stringify(module)}); ${use}
-    process.stdout.write(String(performance.now() - start));`;
 }
 
 function pathOf(name: string): string {

@@ -13,15 +13,15 @@ TEST_CASE("few channels: lanes over pixels and over images") {
   // Blocks of images whole, with idle lanes, and with a rest whose lanes are pixels.
   for (int64_t images : {1, 3, 4, 7, 8, 9, 14, 17}) {
     for (int64_t filters = 1; filters <= 13; ++filters) {
-      checkAll({.images = images,
-                .h = 6,
-                .w = 5 + filters,
-                .channels = 1 + filters % 4,
-                .filters = filters,
-                .kernelW = 5,
-                .top = 1,
-                .left = 2,
-                .right = 1});
+      checkWithoutIm2col({.images = images,
+                          .h = 6,
+                          .w = 5 + filters,
+                          .channels = 1 + filters % 4,
+                          .filters = filters,
+                          .kernelW = 5,
+                          .top = 1,
+                          .left = 2,
+                          .right = 1});
     }
   }
   for (int64_t images : {2, 11}) {
@@ -41,26 +41,27 @@ TEST_CASE("few channels: lanes over pixels and over images") {
                    .dilationH = 3 - dilation,
                    .dilationW = dilation,
                    .rows = images - 1};
-        checkAll(c);
+        checkWithoutIm2col(c);
         c.gap = 2;
         c.residual = true;
         c.activation = 1 + static_cast<int>(stride);
-        checkAll(c);
+        checkWithoutIm2col(c);
         c.gap = 0;
         c.filters = 10;
-        checkAll(c);
+        checkWithoutIm2col(c);
         c.channels = 12;
         c.activation = 1;
         c.residual = false;
-        checkAll(c);
+        checkWithoutIm2col(c);
       }
     }
   }
   // Bands of rows, blocks of images, chunks of a sum.
-  checkAll({.images = 3, .h = 70, .w = 61, .channels = 5, .filters = 11, .kernelH = 5, .kernelW = 5, .top = 2});
-  checkAll({.images = 19, .h = 33, .w = 30, .channels = 6, .filters = 9, .left = 1, .rows = 18});
-  checkAll({.images = 8, .h = 12, .w = 300, .channels = 20, .filters = 7, .strideW = 2, .rows = 6});
-  checkAll({.images = 600, .h = 3, .w = 4, .channels = 2, .filters = 3, .rows = 571});
+  checkWithoutIm2col(
+      {.images = 3, .h = 70, .w = 61, .channels = 5, .filters = 11, .kernelH = 5, .kernelW = 5, .top = 2});
+  checkWithoutIm2col({.images = 19, .h = 33, .w = 30, .channels = 6, .filters = 9, .left = 1, .rows = 18});
+  checkWithoutIm2col({.images = 8, .h = 12, .w = 300, .channels = 20, .filters = 7, .strideW = 2, .rows = 6});
+  checkWithoutIm2col({.images = 600, .h = 3, .w = 4, .channels = 2, .filters = 3, .rows = 571});
 }
 
 TEST_CASE("depthwise: windows of 3 and 5, every width of a tile and its rests, strides 1 and 2") {
@@ -86,32 +87,32 @@ TEST_CASE("depthwise: windows of 3 and 5, every width of a tile and its rests, s
           c.activation = static_cast<int>(width % 6);
           c.residual = width % 2 == 1;
           c.scale = width % 3 == 1;
-          checkAll(c);
+          checkWithoutIm2col(c);
           // Pads beyond the kernel, on one side; rows that no task may touch.
           c.left = 6;
           c.right = 0;
           c.top = 0;
           c.bottom = 5;
           c.rows = 1;
-          if (c.ow() > 0) checkAll(c);
+          if (c.ow() > 0) checkWithoutIm2col(c);
         }
       }
     }
   }
   for (int64_t stride : {1, 2}) {  // many tasks
-    checkAll({.images = 3,
-              .h = 33,
-              .w = 37,
-              .channels = 40,
-              .filters = 40,
-              .strideH = stride,
-              .strideW = stride,
-              .top = 1,
-              .bottom = 1,
-              .left = 1,
-              .right = 1,
-              .groups = 40,
-              .rows = 2});
+    checkWithoutIm2col({.images = 3,
+                        .h = 33,
+                        .w = 37,
+                        .channels = 40,
+                        .filters = 40,
+                        .strideH = stride,
+                        .strideW = stride,
+                        .top = 1,
+                        .bottom = 1,
+                        .left = 1,
+                        .right = 1,
+                        .groups = 40,
+                        .rows = 2});
   }
 }
 
@@ -199,26 +200,26 @@ TEST_CASE("conv2d: the algorithm that each shape gets") {
 }
 
 TEST_CASE("conv2d: patches, where every tap is a phase of its own") {
-  checkAll({.images = 2,
-            .h = 40,
-            .w = 41,
-            .channels = 2,
-            .filters = 5,
-            .kernelH = 20,
-            .kernelW = 20,
-            .strideH = 20,
-            .strideW = 20,
-            .top = 1,
-            .bottom = 3});
-  checkAll({.h = 34,
-            .w = 17,
-            .channels = 6,
-            .filters = 6,
-            .kernelH = 17,
-            .kernelW = 17,
-            .strideH = 17,
-            .strideW = 17,
-            .groups = 6});
+  checkWithoutIm2col({.images = 2,
+                      .h = 40,
+                      .w = 41,
+                      .channels = 2,
+                      .filters = 5,
+                      .kernelH = 20,
+                      .kernelW = 20,
+                      .strideH = 20,
+                      .strideW = 20,
+                      .top = 1,
+                      .bottom = 3});
+  checkWithoutIm2col({.h = 34,
+                      .w = 17,
+                      .channels = 6,
+                      .filters = 6,
+                      .kernelH = 17,
+                      .kernelW = 17,
+                      .strideH = 17,
+                      .strideW = 17,
+                      .groups = 6});
 }
 
 TEST_CASE("conv2d: what verify refuses") {

@@ -163,18 +163,18 @@ TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
       {.images = 3, .h = 60, .w = 61, .channels = 40, .filters = 40, .top = 1, .bottom = 1, .groups = 40, .rows = 2});
   checkAll({.images = 2, .h = 50, .w = 50, .channels = 20, .filters = 60, .left = 1, .groups = 20});
   // Winograd in all directions; the gradient of the filter in blocks of tiles that several tasks gather.
-  checkAll({.h = 40, .w = 40, .channels = 20, .filters = 40, .top = 1, .bottom = 1, .left = 1, .right = 1});
+  checkWithoutIm2col({.h = 40, .w = 40, .channels = 20, .filters = 40, .top = 1, .bottom = 1, .left = 1, .right = 1});
   // ... and in three chunks of tiles, the last one short.
-  checkAll({.images = 13,
-            .h = 31,
-            .w = 30,
-            .channels = 9,
-            .filters = 10,
-            .top = 1,
-            .bottom = 1,
-            .left = 1,
-            .right = 1,
-            .rows = 11});
+  checkWithoutIm2col({.images = 13,
+                      .h = 31,
+                      .w = 30,
+                      .channels = 9,
+                      .filters = 10,
+                      .top = 1,
+                      .bottom = 1,
+                      .left = 1,
+                      .right = 1,
+                      .rows = 11});
   // Sums of more than one pass: beyond 4096 terms, by taps and by channels.
   checkAll({.h = 4, .w = 5, .channels = 700, .filters = 18});
   checkAll(
@@ -184,11 +184,13 @@ TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
 
 TEST_CASE("conv2d: filters packed in the run by whole rows, in several passes and groups of columns") {
   for (const int64_t filters : {1040, 1042}) {  // the last panel is half a panel on one instruction set or another
-    checkAll({.h = 7, .w = 7, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
+    checkWithoutIm2col(
+        {.h = 7, .w = 7, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
     // ... and in one task, for want of work.
-    checkAll({.h = 1, .w = 2, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
+    checkWithoutIm2col(
+        {.h = 1, .w = 2, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
   }
-  checkAll({.h = 9, .w = 9, .channels = 30, .filters = 120, .strideH = 2, .strideW = 2, .groups = 3});
+  checkWithoutIm2col({.h = 9, .w = 9, .channels = 30, .filters = 120, .strideH = 2, .strideW = 2, .groups = 3});
 }
 
 TEST_CASE("conv2d: the filter's gradient over a source beyond the caches") {

@@ -140,11 +140,71 @@ void finishSums(const FewRowsBlock& t) {
   }
 }
 
+// Columns of one or two vectors: sums stay in registers, two for each column, of even and of odd terms, or one addition
+// would wait for the other. The same order for any number of rows. 1 x 4800 x 10 on a Xeon: 21 -> 8 us, 8 rows 24
+// -> 14.
+constexpr int kNarrowVecs = 2, kNarrowRows = 3;
+
+template <int kRows, int kVecs>
+void addNarrow(const FewRowsBlock& t, int64_t row) {
+  Vec even[kRows][kVecs], odd[kRows][kVecs];
+  repeat<kRows>(
+      STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { even[m][v] = odd[m][v] = Vec::zero(); }); });
+  const float *a = t.a + row * t.aStride, *b = t.b;
+  const int64_t aStride = t.aStride, bStride = t.bStride, columns = t.columns;
+  const auto addTerm = STRIATE_LAMBDA(Vec(&sums)[kRows][kVecs], int64_t term, const auto& load) {
+    Vec bv[kVecs];
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { bv[v] = load(b + term * bStride + v * Vec::width, v); });
+    repeat<kRows>(STRIATE_LAMBDA(int m) {
+      const Vec av = Vec::broadcastLoad(a + m * aStride + term);
+      repeat<kVecs>(STRIATE_LAMBDA(int v) { sums[m][v] = fma(av, bv[v], sums[m][v]); });
+    });
+  };
+  // Lanes behind the columns may read the rows that follow, where these are long enough; nobody looks at their sums.
+  const auto whole = STRIATE_LAMBDA(const float* p, int) { return Vec::load(p); };
+  const auto live = STRIATE_LAMBDA(const float* p, int v) {
+    return Vec::loadPartial(p, lanesFrom(v * Vec::width, columns));
+  };
+  const int64_t followed = t.depth - (kVecs * Vec::width - columns + bStride - 1) / bStride;
+  int64_t term = 0;
+  for (; term + 2 <= followed; term += 2) {
+    addTerm(even, term, whole);
+    addTerm(odd, term + 1, whole);
+  }
+  for (; term < t.depth; term += 2) {
+    addTerm(even, term, live);
+    if (term + 1 < t.depth) addTerm(odd, term + 1, live);
+  }
+  repeat<kRows>(STRIATE_LAMBDA(int m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) {
+      float* sum = t.sums + (row + m) * t.sumStride + v * Vec::width;
+      add(Vec::load(sum), add(even[m][v], odd[m][v])).store(sum);
+    });
+  });
+}
+
+template <int kVecs>
+void addNarrowRows(const FewRowsBlock& t) {
+  int64_t row = 0;
+  for (; row + kNarrowRows <= t.rows; row += kNarrowRows) addNarrow<kNarrowRows, kVecs>(t, row);
+  if (t.rows - row == 2) {
+    addNarrow<2, kVecs>(t, row);
+  } else if (t.rows - row == 1) {
+    addNarrow<1, kVecs>(t, row);
+  }
+}
+
 void product(const FewRowsBlock& t) {
   startSums(t);
-  int64_t term = 0;
-  for (; term + kFewRowsTerms <= t.depth; term += kFewRowsTerms) addTermsToRows<kFewRowsTerms>(t, term);
-  for (; term < t.depth; ++term) addTermsToRows<1>(t, term);
+  if (t.columns <= Vec::width) {
+    addNarrowRows<1>(t);
+  } else if (t.columns <= kNarrowVecs * Vec::width) {
+    addNarrowRows<kNarrowVecs>(t);
+  } else {
+    int64_t term = 0;
+    for (; term + kFewRowsTerms <= t.depth; term += kFewRowsTerms) addTermsToRows<kFewRowsTerms>(t, term);
+    for (; term < t.depth; ++term) addTermsToRows<1>(t, term);
+  }
   finishSums(t);
 }
 

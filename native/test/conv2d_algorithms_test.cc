@@ -190,6 +190,8 @@ TEST_CASE("conv2d: the algorithm that each shape gets") {
   CHECK(algorithms({.channels = 4, .kernelH = 1, .kernelW = 1}, 0) == "pointwise pointwise pointwise ");
   CHECK(algorithms({.channels = 4, .filters = 24, .kernelH = 1, .kernelW = 1, .strideH = 2}, 0) ==
         "igemm igemm igemm ");
+  CHECK(algorithms({.channels = 3, .filters = 29, .strideH = 2}, 0) == "rows igemm rows ");
+  CHECK(algorithms({.channels = 3, .filters = 30, .strideH = 2}, 0) == "rows im2col rows ");
   // A stride of patches: 20 x 20 phases are too many for the search, and col2im is no worse.
   CHECK(algorithms({.h = 40, .w = 40, .channels = 16, .kernelH = 20, .kernelW = 20, .strideH = 20, .strideW = 20}, 0) ==
         "igemm im2col igemm ");

@@ -168,6 +168,31 @@ TEST_CASE("matmul: few rows, b read in place") {
   }
 }
 
+TEST_CASE("matmul: a row has the same bits alone, read in place, as among others, by tiles") {
+  for (int64_t n : {1, 7, 10, 16, 33}) {
+    for (int64_t k : {1, 8, 35, 203}) {
+      Tensor b({k, n}, {false}), bias({n}, {false}), none;
+      b.randomize(1, 1);
+      b.desc.constant = true;
+      bias.randomize(2, 1);
+      const std::vector<double> attributes{0, 0, 1, 0};
+      std::vector<Tensor> results;
+      for (int64_t m : {1, 2, 9}) {
+        Tensor a({9, k}), y({9, n});
+        a.randomize(3, 9);
+        a.desc.dims[0] = y.desc.dims[0] = m;
+        const std::string kernel = kernelOf("matmul", {&a, &b, &bias, &none, &none}, {&y}, attributes, m);
+        CHECK((kernel.find("fewRows") != std::string::npos) == (m < 3));
+        REQUIRE(runOp("matmul", {&a, &b, &bias, &none, &none}, {&y}, attributes, {m, m}).ok());
+        results.push_back(y);
+      }
+      const auto rowOf = [n](Tensor& y) { return std::vector<float>(y.pixel(0), y.pixel(0) + n); };
+      CHECK(rowOf(results[0]) == rowOf(results[2]));
+      CHECK(rowOf(results[1]) == rowOf(results[2]));
+    }
+  }
+}
+
 TEST_CASE("matmul: several tasks, panels and passes") {
   check({.m = 200, .n = 130, .k = 300, .bias = true, .activation = 1});
   check({.m = 200, .n = 130, .k = 300, .transposeA = true, .rows = 270});

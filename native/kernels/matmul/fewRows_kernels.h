@@ -82,33 +82,40 @@ void addTerms(const FewRowsBlock& t, int64_t row, int64_t term) {
   }
 }
 
-// All rows, six at a time: what they read of b the first of them brought into L1.
-template <int kTerms>
-void addTermsToRows(const FewRowsBlock& t, int64_t term) {
-  const int64_t groups = (t.rows + kRowsAtOnce - 1) / kRowsAtOnce;
+// add(Index<count>, row) for all rows, up to six at a time and evenly.
+template <class Add>
+STRIATE_INLINE void inGroups(int64_t rows, const Add& add) {
+  const int64_t groups = (rows + kRowsAtOnce - 1) / kRowsAtOnce;
   for (int64_t group = 0, row = 0; group < groups; ++group) {
-    const int64_t rows = (t.rows - row + groups - group - 1) / (groups - group);
-    switch (rows) {
+    const int64_t count = (rows - row + groups - group - 1) / (groups - group);
+    switch (count) {
       case 1:
-        addTerms<1, kTerms>(t, row, term);
+        add(Index<1>(), row);
         break;
       case 2:
-        addTerms<2, kTerms>(t, row, term);
+        add(Index<2>(), row);
         break;
       case 3:
-        addTerms<3, kTerms>(t, row, term);
+        add(Index<3>(), row);
         break;
       case 4:
-        addTerms<4, kTerms>(t, row, term);
+        add(Index<4>(), row);
         break;
       case 5:
-        addTerms<5, kTerms>(t, row, term);
+        add(Index<5>(), row);
         break;
       default:
-        addTerms<6, kTerms>(t, row, term);
+        add(Index<6>(), row);
     }
-    row += rows;
+    row += count;
   }
+}
+
+// What the rows of a group read of b the first of them brought into L1.
+template <int kTerms>
+void addTermsToRows(const FewRowsBlock& t, int64_t term) {
+  inGroups(
+      t.rows, STRIATE_LAMBDA(auto count, int64_t row) { addTerms<decltype(count)::value, kTerms>(t, row, term); });
 }
 
 STRIATE_INLINE int lanesFrom(int64_t n, int64_t columns) {
@@ -140,66 +147,57 @@ void finishSums(const FewRowsBlock& t) {
   }
 }
 
-// Columns of one or two vectors: sums stay in registers, two for each column, of even and of odd terms, or one addition
-// would wait for the other. The same order for any number of rows. 1 x 4800 x 10 on a Xeon: 21 -> 8 us, 8 rows 24
-// -> 14.
-constexpr int kNarrowVecs = 2, kNarrowRows = 3;
+// Columns of one or two vectors: the sums stay in registers. 1 x 4800 x 10 on a Xeon: 21 -> 8 us. What remains is
+// that each addition waits for the one before: the order is that of the register tiles, so that a batch of another
+// size, which may go there, has the same bits.
+constexpr int kNarrowVecs = 2;
 
 template <int kRows, int kVecs>
 void addNarrow(const FewRowsBlock& t, int64_t row) {
-  Vec even[kRows][kVecs], odd[kRows][kVecs];
-  repeat<kRows>(
-      STRIATE_LAMBDA(int m) { repeat<kVecs>(STRIATE_LAMBDA(int v) { even[m][v] = odd[m][v] = Vec::zero(); }); });
   const float *a = t.a + row * t.aStride, *b = t.b;
-  const int64_t aStride = t.aStride, bStride = t.bStride, columns = t.columns;
-  const auto addTerm = STRIATE_LAMBDA(Vec(&sums)[kRows][kVecs], int64_t term, const auto& load) {
+  float* sums = t.sums + row * t.sumStride;
+  const int64_t aStride = t.aStride, bStride = t.bStride, sumStride = t.sumStride, columns = t.columns;
+  Vec at[kRows][kVecs];
+  repeat<kRows>(STRIATE_LAMBDA(int m) {
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = Vec::load(sums + m * sumStride + v * Vec::width); });
+  });
+  const auto addTerm = STRIATE_LAMBDA(int64_t term, const auto& load) {
     Vec bv[kVecs];
     repeat<kVecs>(STRIATE_LAMBDA(int v) { bv[v] = load(b + term * bStride + v * Vec::width, v); });
     repeat<kRows>(STRIATE_LAMBDA(int m) {
       const Vec av = Vec::broadcastLoad(a + m * aStride + term);
-      repeat<kVecs>(STRIATE_LAMBDA(int v) { sums[m][v] = fma(av, bv[v], sums[m][v]); });
+      repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v] = fma(av, bv[v], at[m][v]); });
     });
   };
   // Lanes behind the columns may read the rows that follow, where these are long enough; nobody looks at their sums.
-  const auto whole = STRIATE_LAMBDA(const float* p, int) { return Vec::load(p); };
-  const auto live = STRIATE_LAMBDA(const float* p, int v) {
-    return Vec::loadPartial(p, lanesFrom(v * Vec::width, columns));
-  };
   const int64_t followed = t.depth - (kVecs * Vec::width - columns + bStride - 1) / bStride;
   int64_t term = 0;
-  for (; term + 2 <= followed; term += 2) {
-    addTerm(even, term, whole);
-    addTerm(odd, term + 1, whole);
+  for (; term < followed; ++term) {
+    addTerm(
+        term, STRIATE_LAMBDA(const float* p, int) { return Vec::load(p); });
   }
-  for (; term < t.depth; term += 2) {
-    addTerm(even, term, live);
-    if (term + 1 < t.depth) addTerm(odd, term + 1, live);
+  for (; term < t.depth; ++term) {
+    addTerm(
+        term,
+        STRIATE_LAMBDA(const float* p, int v) { return Vec::loadPartial(p, lanesFrom(v * Vec::width, columns)); });
   }
   repeat<kRows>(STRIATE_LAMBDA(int m) {
-    repeat<kVecs>(STRIATE_LAMBDA(int v) {
-      float* sum = t.sums + (row + m) * t.sumStride + v * Vec::width;
-      add(Vec::load(sum), add(even[m][v], odd[m][v])).store(sum);
-    });
+    repeat<kVecs>(STRIATE_LAMBDA(int v) { at[m][v].store(sums + m * sumStride + v * Vec::width); });
   });
 }
 
 template <int kVecs>
-void addNarrowRows(const FewRowsBlock& t) {
-  int64_t row = 0;
-  for (; row + kNarrowRows <= t.rows; row += kNarrowRows) addNarrow<kNarrowRows, kVecs>(t, row);
-  if (t.rows - row == 2) {
-    addNarrow<2, kVecs>(t, row);
-  } else if (t.rows - row == 1) {
-    addNarrow<1, kVecs>(t, row);
-  }
+void addNarrowToRows(const FewRowsBlock& t) {
+  inGroups(
+      t.rows, STRIATE_LAMBDA(auto count, int64_t row) { addNarrow<decltype(count)::value, kVecs>(t, row); });
 }
 
 void product(const FewRowsBlock& t) {
   startSums(t);
   if (t.columns <= Vec::width) {
-    addNarrowRows<1>(t);
+    addNarrowToRows<1>(t);
   } else if (t.columns <= kNarrowVecs * Vec::width) {
-    addNarrowRows<kNarrowVecs>(t);
+    addNarrowToRows<kNarrowVecs>(t);
   } else {
     int64_t term = 0;
     for (; term + kFewRowsTerms <= t.depth; term += kFewRowsTerms) addTermsToRows<kFewRowsTerms>(t, term);

@@ -36,7 +36,7 @@
 // Two threads that take a block each, instead of sharing the points of both: Xeon, whose cores hand lines to each other
 // slowly, 128 channels at 28x28 1.5 x, SqueezeNet 1.08 x, ResNet-18 1.04, GoogLeNet 1.02. Images of 32x32 and 16x16
 // with 32 and 64 channels, small filters, cut into two for that and shared from 2 million operations on instead of 5
-// (with the first layer in halves too): 77 -> 47 us, 52 -> 37, 31 -> 24; the small VGG as a whole 1.33 x.
+// (with the first layer in halves too): 77 -> 47 us, 52 -> 37, 31 -> 24; the small VGG as a whole 1.38 x.
 //
 // Blocks that are shared: all threads gather all tiles for themselves where products are ten times the work (marks in
 // run()). Zen 5, two cores without a cache in common, two threads: layers of 14x14 by 256 and of 7x7 by 384 and 512

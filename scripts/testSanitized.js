@@ -68,7 +68,7 @@ const ours = readdirSync(reports)
   .filter(name === "thread" ? meetsInAddon : (report) => report.includes("striate.node"));
 rmSync(reports, { recursive: true });
 for (const report of ours.slice(0, 20)) console.error(report);
-if (name === "thread") console.log(`${ours.length} reports of the thread sanitizer name the addon`);
+if (name === "thread") console.log(`${ours.length} reports of the thread sanitizer meet in the addon`);
 process.exitCode = status === 0 && ours.length > 0 ? 1 : (status ?? 1);
 
 /**

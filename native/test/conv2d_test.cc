@@ -184,13 +184,11 @@ TEST_CASE("conv2d: large enough for several tasks, blocks and chunks") {
 
 TEST_CASE("conv2d: filters packed in the run by whole rows, in several passes and groups of columns") {
   for (const int64_t filters : {1040, 1042}) {  // the last panel is half a panel on one instruction set or another
-    checkWithoutIm2col(
-        {.h = 7, .w = 7, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
+    checkAll({.h = 7, .w = 7, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
     // ... and in one task, for want of work.
-    checkWithoutIm2col(
-        {.h = 1, .w = 2, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
+    checkAll({.h = 1, .w = 2, .channels = 40, .filters = filters, .top = 1, .bottom = 1, .left = 1, .right = 1});
   }
-  checkWithoutIm2col({.h = 9, .w = 9, .channels = 30, .filters = 120, .strideH = 2, .strideW = 2, .groups = 3});
+  checkAll({.h = 9, .w = 9, .channels = 30, .filters = 120, .strideH = 2, .strideW = 2, .groups = 3});
 }
 
 TEST_CASE("conv2d: the filter's gradient over a source beyond the caches") {

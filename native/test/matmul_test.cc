@@ -175,7 +175,7 @@ TEST_CASE("matmul: a row has the same bits alone, read in place, as among others
       b.randomize(1, 1);
       b.desc.constant = true;
       bias.randomize(2, 1);
-      const std::vector<double> attributes{0, 0, 1, 0};
+      const std::vector<double> attributes{0, 0, 0, 0};
       std::vector<Tensor> results;
       for (int64_t m : {1, 2, 9}) {
         Tensor a({9, k}), y({9, n});
@@ -235,7 +235,7 @@ TEST_CASE("matmul: two panels side by side") {
              .gap = with});
     }
   }
-  // The deepest, one too deep, and two passes; columns of several tasks, of which each begins with a pair.
+  // The deepest pass, and two; columns of several tasks, of which each begins with a pair.
   for (int64_t k : {1152, 1153, 2100}) {
     check({.m = 40, .n = 70, .k = k, .bias = true, .residual = true, .constant = true, .activation = 1});
   }

@@ -8,6 +8,7 @@
 
 #include "simd/activationCodes.h"
 #include "test/isa.h"
+#include "test/with_threads.h"
 
 namespace striate::test {
 namespace {
@@ -118,11 +119,10 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
   for (Tensor* tensor : out) outBefore.push_back(tensor->bytes());
 
   ThreadPool& pool = ThreadPool::instance();
-  const int threadsBefore = pool.threads();
   Status status;
   for (const bool lastTaskFirst : kOrders) {
     for (size_t i = 0; i < out.size(); ++i) out[i]->bytes() = outBefore[i];
-    REQUIRE(pool.setThreads(lastTaskFirst ? 1 : std::min(options.threads, ThreadPool::maxSlots())).ok());
+    const WithThreads with(lastTaskFirst ? 1 : std::min(options.threads, ThreadPool::maxSlots()));
     pool.setLastTaskFirst(lastTaskFirst);
     const std::unique_ptr<OpPlan> plan = entry.plan(request);  // planning must not look at the threads either
     std::vector<std::byte> scratch(plan->scratchBytes() + 128, std::byte{0xff});
@@ -152,7 +152,6 @@ Status runOp(const char* name, std::vector<Tensor*> in, std::vector<Tensor*> out
       for (Tensor* tensor : out) outFirst.push_back(tensor->bytes());
     }
   }
-  REQUIRE(pool.setThreads(threadsBefore).ok());
 
   for (size_t i = 0; i < out.size(); ++i) {
     INFO(name, ": result ", i);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "program_fixture.h"
+#include "test/with_threads.h"
 
 namespace striate {
 namespace {
@@ -344,8 +345,7 @@ TEST_CASE("program: small runs without commit go side by side") {
   const double y = builder.buffer(builder.storage(StorageKind::output, 2), {2}, false);
   builder.step(fake::kGate, {x, y});
   const auto executable = compile(builder);
-  const int before = ThreadPool::instance().threads();
-  REQUIRE(ThreadPool::instance().setThreads(2).ok());
+  const test::WithThreads with(2);
   TestRun a;
   TestRun b;
   {
@@ -356,7 +356,6 @@ TEST_CASE("program: small runs without commit go side by side") {
   }
   a.wait();
   b.wait();
-  REQUIRE(ThreadPool::instance().setThreads(before).ok());
 }
 
 TEST_CASE("program: a disposed State refuses runs, reads and writes") {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kPoints = kStemPoints * kStemPoints;
 constexpr double kTaskFlops = 5e6;      // 25 us at 200 GFLOP/s of the plain definition
-constexpr double kSplitFlops = 1e6;     // two tasks from there on
+constexpr double kSplitFlops = 1e6;     // of one image, which is two tasks from there on
 constexpr int64_t kMostChannels = 4;    // of a phase: more has other algorithms
 constexpr int64_t kLeastPixels = 1024;  // of an output, below which the transforms of partial tiles cost too much
 
@@ -56,7 +56,7 @@ class Stem final : public OpPlan {
     lineFloats_ = std::max(g_.padLeft + g_.w, ((tileColumns_ - 1) * outputs_ + kStemPoints) * stride_) * g_.channels +
                   kStemMostLanes;
     const double rowFlops = g_.flops() / static_cast<double>(g_.images * tileRows_);
-    const int64_t mostRows = g_.flops() < kSplitFlops ? tileRows_ : ceilDiv(tileRows_, 2);
+    const int64_t mostRows = g_.images == 1 && g_.flops() >= kSplitFlops ? ceilDiv(tileRows_, 2) : tileRows_;
     bandRows_ = std::clamp<int64_t>(static_cast<int64_t>(kTaskFlops / rowFlops + 1), 1, mostRows);
     bands_ = ceilDiv(tileRows_, bandRows_);
     kernel = convKernelName("fwd", "stem", outputs_ == 3 ? "f3x4" : "f4x3", isaOf(request));

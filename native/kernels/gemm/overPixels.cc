@@ -23,13 +23,14 @@ namespace {
 // planes first (64 of them, of 60 us) packed b, and fetched parts of the lines of a source read in place, again and
 // again: 73 instead of 83 on the last, 79 instead of 84 for 512 channels of 3x3 at 7x7, 2 to 9 % elsewhere, with two
 // threads too.
+//
+// Which sources are copied. On an Intel Xeon (family 6, model 85), one thread, with 128 uses instead of 256: 1024 to
+// 128 channels at 14x14 on two images 1.37 times as fast (avx2 1.72, sse2 1.71), 512 to 128 at 28x28 1.03 (1.25, 1.37),
+// 512 to 192 at 14x14 1.18 (1.34, 1.37). From 256 channels on, where L3 is far: 256 to 1024 at 14x14 1.12 (1.16, 1.21),
+// to 512 at 28x28 1.01 (1.11, 1.21), to 128 0.96 (1.06, 1.20).
 constexpr int64_t kPlaneChannels = 512;        // so many channels are worth a copy,
 constexpr int64_t kPlaneChannelsOfTaps = 256;  // fewer where taps share it,
 constexpr int64_t kPlaneUses = 128;            // if so many sums read it
-// On an Intel Xeon (family 6, model 85), one thread, with 128 uses instead of 256: 1024 to 128 channels at 14x14 on two
-// images 1.37 times as fast (avx2 1.72, sse2 1.71), 512 to 128 at 28x28 1.03 (1.25, 1.37), 512 to 192 at 14x14 1.18
-// (1.34, 1.37). From 256 channels on, where L3 is far: 256 to 1024 at 14x14 1.12 (1.16, 1.21), to 512 at 28x28 1.01
-// (1.11, 1.21), to 128 0.96 (1.06, 1.20).
 // A source of so many floats comes from memory, and where L3 is far, that is waited for: tiles go through a block
 // channels first, of which hardware foresees nothing. So from fewer channels and sums on it is copied, pixel by pixel,
 // else asked for in that order. 16 images on an Intel Xeon (family 6, model 85), one thread, in place, asked for and

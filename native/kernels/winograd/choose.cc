@@ -40,6 +40,7 @@ double ceilDiv(int64_t a, int64_t b) {
   return static_cast<double>(quotient);
 }
 
+// Of the two machines that the model was fitted to.
 double cyclesPerNanosecond() { return hasFarL3() ? 2.4 : 3.6; }
 
 // Cycles of the products of `rows` rows with all columns, per k. A tile of few rows waits for its additions.
@@ -48,6 +49,7 @@ double productCycles(const WinogradWork& work, int64_t rows, int64_t depth) {
   const bool narrow = (work.columns - 1) % (2 * lanes) + 1 <= lanes;
   const double panels = ceilDiv(work.columns, 2 * lanes) - (narrow ? 0.5 : 0);
   const double tiles = ceilDiv(rows, work.kernels->rows);
+  // Not avx512DoublesPeak(): Zen 5 has been measured with the constants of Zen 4 only.
   const bool halfSpeed = lanes == 4 || (lanes == 16 && !hasFarL3());
   const double perTile = std::max(4.0, static_cast<double>(rows) / tiles) * (halfSpeed ? 2 : 1);
   return tiles * panels * (perTile * static_cast<double>(depth) / kProductEfficiency + kTileCycles);
@@ -58,7 +60,7 @@ double streamNanoseconds(double bytes, double visits) {
   return bytes * visits / (bytes <= kCacheBytes ? kCacheSpeed : kMemorySpeed);
 }
 
-// Of a filter, which other layers' may have driven out since the last run.
+// Of a filter, which those of other layers may have driven out since the last run.
 double filterNanoseconds(double bytes, double visits) {
   if (!hasFarL3() || bytes <= kFarCacheBytes) return streamNanoseconds(bytes, visits);
   return bytes / kFarMemorySpeed + bytes * (visits - 1) / kCacheSpeed;

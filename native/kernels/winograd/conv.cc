@@ -259,27 +259,29 @@ void WinogradConv::runPanels(int64_t firstPanel, int64_t lastPanel, int64_t firs
   }
 }
 
+// Few blocks are shared, unless each thread gets as many or they may be cut so: then neither points nor, from layer to
+// layer, images cross from core to core.
+WinogradConv::Blocks WinogradConv::blocksFor(int64_t threads, int64_t tiles) const {
+  const WinogradLayout& layout = spec_.layout;
+  const int64_t blocks = ceilDiv(tiles, layout.blockTiles);
+  if (!layout.shared || (blocks > 1 && blocks % threads == 0)) return {layout.blockTiles, false};
+  const int64_t parts = std::min(threads, tiles / kLeastTilesOfThread);
+  if (parts > 1 && layout.split && !layout.packsInTasks && packedBytes() <= kNearFilterBytes) {
+    const int64_t blocksOfPart = ceilDiv(ceilDiv(tiles, parts), layout.blockTiles);
+    return {ceilDiv(tiles, parts * blocksOfPart), false};
+  }
+  return {layout.blockTiles, true};
+}
+
 void WinogradConv::run(ThreadPool& pool, const WinogradOperands& operands) const {
   assert(operands.images <= spec_.images);
   const WinogradLayout& layout = spec_.layout;
   const int64_t tiles = operands.images * spec_.tilesPerImage();
-  int64_t blockTiles = layout.blockTiles, blocks = ceilDiv(tiles, blockTiles);
-  bool shared = layout.shared;
-  // Few blocks are shared, unless each thread gets as many or they may be cut so: then neither points nor, from layer
-  // to layer, images cross from core to core.
-  if (shared && blocks > 1 && blocks % pool.threads() == 0) {
-    shared = false;
-  } else if (shared && layout.split && !layout.packsInTasks && packedBytes() <= kNearFilterBytes) {
-    const int64_t parts = std::min<int64_t>(pool.threads(), tiles / kLeastTilesOfThread);
-    if (parts > 1) {
-      shared = false;
-      blockTiles = ceilDiv(tiles, parts * ceilDiv(ceilDiv(tiles, parts), blockTiles));
-      blocks = ceilDiv(tiles, blockTiles);
-    }
-  }
+  const Blocks cut = blocksFor(pool.threads(), tiles);
+  const int64_t blockTiles = cut.tiles, blocks = ceilDiv(tiles, blockTiles);
   const auto floats = [](std::byte* at) { return reinterpret_cast<float*>(at); };
   const auto slot = [](size_t bytes) { return static_cast<size_t>(ThreadPool::slot()) * bytes; };
-  if (!shared) {
+  if (!cut.shared) {
     const int64_t tasks = layout.split ? ceilDiv(blocks, layout.blocksPerTask) : 1;
     pool.parallelFor(tasks, [&](int64_t task) {
       std::byte* own = operands.scratch + slot(vBytes_ + mBytes_);
@@ -299,7 +301,7 @@ void WinogradConv::run(ThreadPool& pool, const WinogradOperands& operands) const
   // Of all slots: setThreads() may add threads at any time.
   if (gathersEach) std::memset(marks, 0, static_cast<size_t>(ThreadPool::maxSlots()) * kMarkBytes);
   for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t first = block * layout.blockTiles, count = std::min(layout.blockTiles, tiles - first);
+    const int64_t first = block * blockTiles, count = std::min(blockTiles, tiles - first);
     if (!gathersEach) {
       const int64_t pieces = layout.split ? std::clamp<int64_t>(count * depth_ / kGatherFloats, 1, count) : 1;
       pool.parallelFor(pieces, [&](int64_t piece) {

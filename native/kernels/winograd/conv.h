@@ -80,6 +80,11 @@ class WinogradConv {
                     const WinogradOperands& operands, const float* m) const;
 
  private:
+  struct Blocks {
+    int64_t tiles;  // of one
+    bool shared;    // by the threads, as in WinogradLayout
+  };
+  Blocks blocksFor(int64_t threads, int64_t tiles) const;
   void packTerms(int64_t panel, const Terms& terms, const float* filter, const float* scale, float* packed,
                  int64_t pointStride) const;
   // `own`: memory of this task, the products and what it packs.
